@@ -1,0 +1,39 @@
+// Users and groups: names to ids, and the one place that gives up privileges.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace muster {
+
+struct UserEntry {
+    uid_t uid;
+    gid_t gid;  ///< primary group
+    std::string name;
+    std::string home;
+};
+
+/// By name. Reads the system's databases (may block on NSS). Empty when there is no such user.
+[[nodiscard]] std::optional<UserEntry> findUser(const std::string& name);
+[[nodiscard]] std::optional<UserEntry> findUser(uid_t uid);
+[[nodiscard]] std::optional<gid_t> findGroup(const std::string& name);
+
+/// True for a non-empty string of digits: php-fpm's "numeric user" (spec config §6.2).
+[[nodiscard]] bool isNumericId(const std::string& text);
+
+struct Identity {
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::string userName;  ///< for initgroups(3) and USER; may be empty for a numeric user
+    std::string home;      ///< for HOME; may be empty
+};
+
+/// setgid, initgroups, setuid, in this order, for good; uid 0 / gid 0 are not called (spec
+/// lifecycle §5.8). Verified afterwards: a process that can get root back is an error.
+Result<void> dropPrivileges(const Identity& identity);
+
+}  // namespace muster

@@ -1,0 +1,74 @@
+// Processes: the only file that forks, execs and waits.
+//
+// Contract: forkChild runs `child` in the new process with every signal blocked and reset to
+// default; the child's return value is its exit status and it leaves through _exit(2), never
+// through its parent's stack. Flush stdio and loggers before.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace muster {
+
+/// fork(2). The parent gets the pid. The child runs `child` with signals reset and blocked
+/// (it calls unblockAllSignals() when ready) and ends with its result.
+[[nodiscard]] Result<pid_t> forkChild(const std::function<int()>& child);
+
+/// A descriptor of ours and the number under which the program started by execChild finds it.
+struct InheritedFd {
+    int ours;
+    int theirs;
+};
+
+/// fork + execve of `program`; the child has only 0, 1, 2 and the listed descriptors, a reset
+/// signal state and the caller's environment. `preExec` runs in the child before exec (may be
+/// empty). A failing exec ends the child with status 127.
+[[nodiscard]] Result<pid_t> execChild(const std::string& program,
+                                      const std::vector<std::string>& arguments,
+                                      std::span<const InheritedFd> descriptors);
+
+struct ChildExit {
+    pid_t pid;
+    int status;  ///< as from waitpid(2)
+};
+/// Reaps one dead child, or nothing when none is waiting. Never blocks.
+[[nodiscard]] std::optional<ChildExit> reapChild();
+
+/// Waits for one particular child. Blocks.
+[[nodiscard]] Result<int> waitChild(pid_t pid);
+
+/// "with code 1", "on signal 11 (SIGSEGV - core dumped)": spec lifecycle §5.2.
+[[nodiscard]] std::string describeExit(int status);
+
+/// Closes every descriptor above 2 that is not listed. Child side.
+void closeAllExcept(std::vector<int> keep);
+
+/// The descriptors open in this process, ascending (reads /proc/self/fd).
+[[nodiscard]] std::vector<int> openDescriptors();
+
+/// Makes orphans of descendants children of this process (PR_SET_CHILD_SUBREAPER): master.
+void becomeSubreaper();
+/// Asks the kernel for `signal` when the parent dies; false when it is dead already.
+[[nodiscard]] bool followParent(pid_t parent, int signal);
+
+/// Opens /dev/null over the given standard descriptors.
+Result<void> nullStandardStreams(std::initializer_list<int> fds);
+
+/// Path of the running executable.
+[[nodiscard]] Result<std::string> executablePath();
+
+/// Remembers argv so that the title can be written over it. Call first thing in main.
+void initProcessTitle(int argc, char** argv);
+/// What ps(1) shows; cut to the room of argv and environment at start.
+void setProcessTitle(const std::string& title);
+
+}  // namespace muster

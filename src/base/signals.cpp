@@ -1,0 +1,130 @@
+// Signal handlers, masks and names.
+#include "base/signals.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace muster {
+namespace {
+
+int signalWriter = -1;  // written by the handler; the one process-wide fact a handler can reach
+
+void writeSignalNumber(int signal) {
+    const int savedErrno = errno;
+    const char byte = static_cast<char>(signal);
+    // The socket is non-blocking: when it is full, so many signals wait that one more tells
+    // nothing.
+    [[maybe_unused]] const ssize_t ignored = ::write(signalWriter, &byte, 1);
+    errno = savedErrno;
+}
+
+}  // namespace
+
+Result<SignalPipe> SignalPipe::install(std::initializer_list<int> signals) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+        return errnoError("failed to init signals: socketpair()");
+    }
+    SignalPipe pipe;
+    pipe.reader_.reset(ends[0]);
+    signalWriter = ends[1];  // lives as long as the process
+    struct sigaction action {};
+    action.sa_handler = writeSignalNumber;
+    sigfillset(&action.sa_mask);
+    for (const int signal : signals) {
+        if (::sigaction(signal, &action, nullptr) < 0) {
+            return errnoError("failed to init signals: sigaction()");
+        }
+    }
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(SIGPIPE, &ignore, nullptr);
+    return pipe;
+}
+
+int SignalPipe::next() const {
+    char byte = 0;
+    for (;;) {
+        const ssize_t n = ::read(reader_.get(), &byte, 1);
+        if (n == 1) {
+            return byte;
+        }
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        return 0;
+    }
+}
+
+SignalBlock::SignalBlock() {
+    sigset_t all;
+    sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &previous_);
+}
+
+SignalBlock::~SignalBlock() {
+    ::sigprocmask(SIG_SETMASK, &previous_, nullptr);
+}
+
+void resetSignals() {
+    struct sigaction action {};
+    action.sa_handler = SIG_DFL;
+    for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD}) {
+        ::sigaction(signal, &action, nullptr);
+    }
+    action.sa_handler = SIG_IGN;
+    ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+void unblockAllSignals() {
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void blockSignals(std::initializer_list<int> signals) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : signals) {
+        sigaddset(&set, signal);
+    }
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+Result<void> installHandler(int signal, void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    sigemptyset(&action.sa_mask);
+    if (::sigaction(signal, &action, nullptr) < 0) {
+        return errnoError("failed to init child signals: sigaction()");
+    }
+    return {};
+}
+
+const char* signalName(int signal) {
+    struct Name {
+        int number;
+        const char* name;
+    };
+    static constexpr Name kNames[] = {
+        {SIGHUP, "SIGHUP"},       {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"},
+        {SIGILL, "SIGILL"},       {SIGTRAP, "SIGTRAP"}, {SIGABRT, "SIGABRT"},
+        {SIGBUS, "SIGBUS"},       {SIGFPE, "SIGFPE"},   {SIGKILL, "SIGKILL"},
+        {SIGUSR1, "SIGUSR1"},     {SIGSEGV, "SIGSEGV"}, {SIGUSR2, "SIGUSR2"},
+        {SIGPIPE, "SIGPIPE"},     {SIGALRM, "SIGALRM"}, {SIGTERM, "SIGTERM"},
+        {SIGCHLD, "SIGCHLD"},     {SIGCONT, "SIGCONT"}, {SIGSTOP, "SIGSTOP"},
+        {SIGTSTP, "SIGTSTP"},     {SIGTTIN, "SIGTTIN"}, {SIGTTOU, "SIGTTOU"},
+        {SIGURG, "SIGURG"},       {SIGXCPU, "SIGXCPU"}, {SIGXFSZ, "SIGXFSZ"},
+        {SIGVTALRM, "SIGVTALRM"}, {SIGPROF, "SIGPROF"}, {SIGWINCH, "SIGWINCH"},
+        {SIGIO, "SIGIO"},         {SIGPWR, "SIGPWR"},   {SIGSYS, "SIGSYS"},
+    };
+    for (const Name& entry : kNames) {
+        if (entry.number == signal) {
+            return entry.name;
+        }
+    }
+    return "";
+}
+
+}  // namespace muster

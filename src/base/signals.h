@@ -1,0 +1,58 @@
+// Signals: the only file that installs handlers or changes masks.
+//
+// SignalPipe is the internal socketpair of a process with an event loop: the handler only writes
+// the signal number into it; the loop reads it. One per process. After a fork the child calls
+// resetSignals() before it unblocks anything, so that it never writes into its parent's pipe.
+#pragma once
+
+#include <csignal>
+#include <initializer_list>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace muster {
+
+class SignalPipe {
+  public:
+    /// Installs the handler for `signals` (SA_RESTART not set); SIGPIPE becomes ignored.
+    [[nodiscard]] static Result<SignalPipe> install(std::initializer_list<int> signals);
+
+    /// Readable when a signal has arrived.
+    [[nodiscard]] int fd() const { return reader_.get(); }
+    /// The next signal number, or 0 when none is waiting. Never blocks.
+    [[nodiscard]] int next() const;
+
+  private:
+    UniqueFd reader_;
+};
+
+/// Blocks every signal for its lifetime (around fork).
+class SignalBlock {
+  public:
+    SignalBlock();
+    SignalBlock(const SignalBlock&) = delete;
+    SignalBlock& operator=(const SignalBlock&) = delete;
+    ~SignalBlock();
+
+  private:
+    sigset_t previous_;
+};
+
+/// Child side: default action for every signal muster handles; SIGPIPE stays ignored. Leaves the
+/// mask alone. Async-signal-safe.
+void resetSignals();
+
+/// Unblocks every signal. Async-signal-safe.
+void unblockAllSignals();
+
+/// Blocks the given signals (at start-up, until the handlers stand: spec lifecycle §2).
+void blockSignals(std::initializer_list<int> signals);
+
+/// Installs a plain handler without SA_RESTART, so that a blocked accept(2) returns: worker side.
+Result<void> installHandler(int signal, void (*handler)(int));
+
+/// "SIGTERM"; empty for numbers without a name in php-fpm's list (spec lifecycle §5.2).
+[[nodiscard]] const char* signalName(int signal);
+
+}  // namespace muster

@@ -1,0 +1,57 @@
+// The directive table: the only place that knows a directive.
+//
+// One row per directive: name, scope, type, where the value lives in the settings, documented
+// default, range check, what it is for. Parsing, validation messages, "did you mean", -tt's dump,
+// the transfer to managers and the reference documentation are all made from the rows.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/settings.h"
+
+namespace muster::config {
+
+enum class Scope { global, pool };
+enum class Type {
+    text,
+    path,    ///< made absolute with the prefix rules (spec config §4.1)
+    listen,  ///< text; made absolute when it is a unix path
+    integer,
+    seconds,  ///< s m h d
+    boolean,
+    logLevel,
+    processManager,
+    array,      ///< key[offset] = value
+    flagArray,  ///< the same with a boolean value
+};
+
+/// Where the value lives: exactly one member pointer, matching the type.
+using Target = std::variant<std::string GlobalSettings::*, int GlobalSettings::*,
+                            bool GlobalSettings::*, std::optional<LogLevel> GlobalSettings::*,
+                            std::string PoolSettings::*, int PoolSettings::*, bool PoolSettings::*,
+                            ProcessManager PoolSettings::*, std::vector<KeyValue> PoolSettings::*>;
+
+struct Directive {
+    std::string_view name;
+    Scope scope;
+    Type type;
+    Target target;
+    std::string_view defaultText;  ///< as documented, e.g. "32", "none", "log/php-fpm.log"
+    std::string_view expects;      ///< for error messages: "a whole number of at least 1"
+    std::string_view text;         ///< what it is for, one or two sentences
+};
+
+[[nodiscard]] std::span<const Directive> directives();
+
+/// Case-insensitive for scalars, exact for arrays (spec config §3.2). Null when unknown in scope.
+[[nodiscard]] const Directive* findDirective(Scope scope, std::string_view name, bool array);
+
+/// The nearest known name in any scope, when it is near enough to be meant.
+[[nodiscard]] std::optional<std::string_view> suggestDirective(std::string_view name);
+
+}  // namespace muster::config

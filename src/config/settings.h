@@ -1,0 +1,97 @@
+// The settings in force, typed: what a valid configuration means after defaults and expansions.
+//
+// Plain data. Filled by the reader through the directive table (directives.h), the only place
+// that knows names, types, defaults and checks. Times are seconds, 0 = off unless said otherwise.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log_level.h"
+
+namespace muster::config {
+
+/// Where a value was written: file as opened, line from 1. line 0: not written (default).
+struct Origin {
+    std::string file;
+    int line = 0;
+};
+
+struct KeyValue {
+    std::string key;
+    std::string value;
+    bool operator==(const KeyValue&) const = default;
+};
+
+enum class ProcessManager { unset, fixed, dynamic, ondemand };  // "static" is a C++ keyword
+
+struct GlobalSettings {
+    std::string pid;                           ///< absolute path, empty: none
+    std::string errorLog = "log/php-fpm.log";  ///< absolute after validation, or "syslog"
+    std::optional<LogLevel> logLevel;          ///< unset means notice
+    int logLimit = 1024;                       ///< bytes
+    bool logBuffering = true;
+    bool daemonize = true;
+    int processControlTimeout = 0;
+    int rlimitFiles = 0;
+
+    [[nodiscard]] LogLevel effectiveLogLevel() const { return logLevel.value_or(LogLevel::notice); }
+};
+
+struct PoolSettings {
+    std::string name;
+    Origin origin;  ///< its section header
+
+    std::string user;
+    std::string group;
+    std::string listen;  ///< absolute when it is a unix path
+    int listenBacklog = -1;
+    std::string listenOwner;
+    std::string listenGroup;
+    std::string listenMode;  ///< octal text
+
+    ProcessManager pm = ProcessManager::unset;
+    int maxChildren = 0;
+    int startServers = 0;
+    int minSpareServers = 0;
+    int maxSpareServers = 0;
+    int maxSpawnRate = 32;
+    int processIdleTimeout = 10;
+    int maxRequests = 0;
+
+    std::string statusPath;
+    std::string pingPath;
+    std::string pingResponse = "pong";
+
+    std::string accessLog;  ///< absolute
+    std::string accessFormat = "%R - %u %t \"%m %r\" %s";
+
+    int requestTerminateTimeout = 0;
+    bool requestTerminateTimeoutTrackFinished = false;
+    int rlimitFiles = 0;
+    std::string chdir;
+    bool catchWorkersOutput = false;
+    bool decorateWorkersOutput = true;
+    bool clearEnv = true;
+    std::string limitExtensions = ".php .phar";  ///< space or tab separated; empty: no limit
+
+    /// Newest first (spec config §6.2 "Array order"): the first of equal keys wins at run time
+    /// when later entries are applied before earlier ones; see orderedForUse().
+    std::vector<KeyValue> env;
+    std::vector<KeyValue> phpValues;  ///< flags are stored as "1" / "0"
+    std::vector<KeyValue> phpAdminValues;
+};
+
+struct Configuration {
+    std::string file;  ///< main file as given
+    GlobalSettings global;
+    std::vector<PoolSettings> pools;  ///< definition order
+};
+
+/// "static", "dynamic", "ondemand".
+[[nodiscard]] const char* processManagerName(ProcessManager pm);
+
+}  // namespace muster::config

@@ -1,0 +1,127 @@
+// The shared memory of one generation of a pool, byte for byte (design §3).
+//
+// Fixed-size plain data only: no pointer, no length that a reader uses as an index. Writers:
+// Header and PoolValues by the pool's manager (identity once by the master before anyone maps it),
+// each Slot by its worker only, Order by the manager only. Readers copy under the sequence
+// counter, retry a bounded number of times, and check every range: a slot may hold noise.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace muster::scoreboard {
+
+inline constexpr std::uint64_t kMagic = 0x3172'6574'7375'6d00;  // "\0muster1", little endian
+inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::size_t kCacheLine = 64;
+
+/// What a worker does. Ordinals are shared memory; names: stageName() (spec status.md §7).
+enum class Stage : std::uint32_t {
+    starting = 0,        ///< forked, not yet accepting; shown as Idle
+    idle = 1,            ///< blocked in accept
+    readingHeaders = 2,  ///< first bytes are there
+    gettingInfo = 3,     ///< request known; body and runtime start-up
+    running = 4,
+    ending = 5,
+    finishing = 6,  ///< shutdown functions, sending, closing
+    keepAlive = 7,  ///< waits on a kept-alive connection; shown as Idle, not free to accept
+};
+
+// Sizes of the text fields, contents cut to size-1 (spec status.md §5).
+inline constexpr std::size_t kPoolNameSize = 32;
+inline constexpr std::size_t kUriSize = 128;
+inline constexpr std::size_t kQuerySize = 512;
+inline constexpr std::size_t kMethodSize = 16;
+inline constexpr std::size_t kScriptSize = 256;
+inline constexpr std::size_t kUserSize = 32;
+
+/// Sums that outlive workers and generations.
+struct Totals {
+    std::uint64_t requests = 0;  ///< request heads begun ("accepted conn")
+    std::uint64_t slowRequests = 0;
+    std::uint64_t maxChildrenReached = 0;
+    std::uint64_t maxActive = 0;  ///< high-water mark, carried as maximum, not as sum
+    std::uint64_t maxListenQueue = 0;
+};
+
+/// The request a worker is at, or was at last. Times: CLOCK_MONOTONIC ns unless said otherwise.
+struct RequestFacts {
+    std::uint64_t requests = 0;    ///< heads begun by this worker
+    std::uint64_t acceptedNs = 0;  ///< the request's clock: first bytes readable; 0 = none yet
+    std::uint64_t acceptedWallNs = 0;
+    std::uint64_t durationNs = 0;  ///< of the last finished request
+    std::uint64_t cpuNs = 0;       ///< CPU the last finished request took
+    std::uint64_t memoryPeak = 0;  ///< bytes, last finished request
+    std::int64_t contentLength = 0;
+    char method[kMethodSize] = {};
+    char uri[kUriSize] = {};
+    char query[kQuerySize] = {};
+    char user[kUserSize] = {};
+    char script[kScriptSize] = {};
+};
+
+struct alignas(kCacheLine) Slot {
+    std::atomic<std::uint32_t> sequence;  ///< odd while the worker writes
+    std::atomic<std::uint32_t> stage;     ///< a Stage, readable without the sequence
+    std::atomic<std::int32_t> pid;        ///< as the worker sees itself; a claim, not the truth
+    std::uint32_t reserved;
+    std::uint64_t startedNs;  ///< worker start, monotonic
+    std::uint64_t startedWallNs;
+    RequestFacts facts;
+};
+
+/// What the manager tells one worker: flags the worker looks at between requests.
+struct alignas(kCacheLine) Order {
+    std::atomic<std::uint32_t> leave;  ///< 1: accept no more
+};
+
+struct alignas(kCacheLine) PoolValues {
+    std::atomic<std::uint32_t> sequence;  ///< odd while the manager writes
+    std::uint32_t reserved;
+    std::uint64_t startedWallNs;  ///< of the pool, across generations
+    Totals retired;               ///< left behind by reaped workers and earlier generations
+    std::uint32_t listenPending;
+    std::uint32_t listenLimit;
+};
+
+/// Written by workers, corrected by the manager; believed by nobody.
+struct alignas(kCacheLine) Hints {
+    std::atomic<std::int32_t> idle;
+};
+
+/// Written by the manager, read by every worker between requests.
+struct alignas(kCacheLine) Commands {
+    std::atomic<std::uint32_t> draining;   ///< 1: finish what was accepted, accept no more
+    std::atomic<std::uint32_t> logEpoch;   ///< grows when a new access log descriptor waits
+    std::atomic<std::int32_t> wakeAtIdle;  ///< write the wake-up eventfd when the idle hint falls
+                                           ///< to this value or below; negative: never
+};
+
+struct alignas(kCacheLine) Header {
+    std::uint64_t magic;
+    std::uint32_t version;
+    std::uint32_t headerSize;
+    std::uint32_t slotSize;
+    std::uint32_t slotCount;
+    std::uint32_t processManager;  ///< config::ProcessManager's ordinal
+    char poolName[kPoolNameSize];
+    PoolValues pool;
+    Commands commands;
+    Hints hints;
+    // followed by slotCount Slots, then slotCount Orders
+};
+
+static_assert(std::is_standard_layout_v<Slot> && std::is_standard_layout_v<Header>);
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(sizeof(Slot) % kCacheLine == 0 && sizeof(Header) % kCacheLine == 0);
+
+[[nodiscard]] constexpr std::size_t segmentSize(std::uint32_t slots) {
+    return sizeof(Header) + slots * (sizeof(Slot) + sizeof(Order));
+}
+
+/// "Idle", "Reading headers", … for any ordinal, also noise ("Idle").
+[[nodiscard]] const char* stageName(Stage stage);
+
+}  // namespace muster::scoreboard

@@ -1,0 +1,28 @@
+// The status page's formats (spec status.md §3–6): typed encoders, nothing concatenated unescaped.
+// Pure functions on a snapshot. Worker (pool socket) and manager.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "scoreboard/snapshot.h"
+
+namespace muster::scoreboard {
+
+enum class StatusFormat { text, json };
+
+struct StatusPage {
+    std::string contentType;  ///< whole header line as php-fpm sends it for this format
+    std::string body;
+};
+
+/// Which format and whether `full` was asked for: keys of the query string, exact.
+struct StatusQuery {
+    StatusFormat format = StatusFormat::text;
+    bool full = false;
+};
+[[nodiscard]] StatusQuery parseStatusQuery(std::string_view queryString);
+
+[[nodiscard]] StatusPage renderStatus(const PoolSnapshot& snapshot, const StatusQuery& query);
+
+}  // namespace muster::scoreboard

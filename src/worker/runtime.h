@@ -1,0 +1,131 @@
+// The one interface between the worker loop and what runs requests (design §6).
+//
+// A runtime is a shared object that exports `musterRuntime` (RuntimeEntry). Life of one object:
+// load() in the pool manager, as the pool's user, before any worker is forked; startWorker() in
+// each worker after fork; then resolve()+run() per request, one at a time; stopWorker() at the
+// end. describe() is for -v, -i and -m in a process that serves nothing.
+//
+// Frames of the engine may leave by longjmp: RequestIo's members are noexcept and hold no owning
+// object across a call that may do so, and a runtime keeps none on the stack between the engine
+// and the frame that catches.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/log_level.h"
+#include "base/result.h"
+#include "fastcgi/params.h"
+
+namespace muster {
+
+inline constexpr std::uint32_t kRuntimeAbi = 1;
+
+/// What a runtime needs to load. Strings are copied by the runtime if it keeps them.
+struct RuntimeConfig {
+    std::string iniPath;     ///< -c: a file or directory; empty: the runtime's default
+    bool ignoreIni = false;  ///< -n
+    std::vector<std::pair<std::string, std::string>> iniDefinitions;  ///< -d, in order
+    std::string executable;                                           ///< path shown as PHP_BINARY
+    std::string limitExtensions;                                      ///< security.limit_extensions
+    std::vector<std::pair<std::string, std::string>> values;  ///< php_value, first applied first
+    std::vector<std::pair<std::string, std::string>> adminValues;  ///< php_admin_value
+    LogLevel logLevel = LogLevel::notice;
+    int logLimit = 1024;
+};
+
+/// What a request is, once the runtime has looked at its parameters. Pointers refer to the
+/// request's Params or to memory of the runtime that lives until the next resolve().
+struct RequestInfo {
+    const char* method = nullptr;
+    const char* uri = nullptr;  ///< script name as the scoreboard and status page use it
+    const char* query = nullptr;
+    const char* script = nullptr;  ///< resolved path; null: there is none (404)
+    const char* user = nullptr;    ///< authenticated user
+    std::int64_t contentLength = 0;
+};
+
+/// What the access log and the scoreboard want to know when the script has returned.
+struct RequestResult {
+    int status = 200;
+    std::uint64_t memoryPeak = 0;
+    /// Value of a response header by its exact name; valid during RequestIo::scriptReturned only.
+    std::string_view (*header)(std::string_view name) = nullptr;
+};
+
+/// The worker's side of one request, as the runtime sees it. Implemented by the worker loop.
+class RequestIo {
+  public:
+    virtual fastcgi::Params& params() noexcept = 0;
+    /// Body bytes; 0 at the end of STDIN. Bounding by CONTENT_LENGTH is the runtime's business.
+    virtual std::size_t readBody(char* buffer, std::size_t n) noexcept = 0;
+    /// True when the body ended by an abort or a broken connection instead of an empty STDIN.
+    virtual bool bodyAborted() noexcept = 0;
+    /// False: the peer is gone.
+    virtual bool writeStdout(const char* data, std::size_t n) noexcept = 0;
+    virtual bool writeStderr(const char* data, std::size_t n) noexcept = 0;
+    virtual bool flush() noexcept = 0;
+    /// Ends the request towards the peer (END_REQUEST, close unless kept alive); true once.
+    virtual bool finish() noexcept = 0;
+    virtual bool finished() noexcept = 0;
+    /// The script is about to run (stage Running).
+    virtual void scriptStarts() noexcept = 0;
+    /// The script has returned, shutdown functions have not run: scoreboard and access log.
+    virtual void scriptReturned(const RequestResult& result) noexcept = 0;
+    /// A line for the worker's own log (fd 2), subject to log_level.
+    virtual void log(LogLevel level, const char* text) noexcept = 0;
+
+  protected:
+    ~RequestIo() = default;
+};
+
+enum class RunOutcome {
+    served,
+    broken,   ///< the runtime cannot go on in this process: the worker ends (exit code 70)
+    recycle,  ///< served, but the process should be replaced (memory exhaustion bail-out)
+};
+
+enum class Description { version, information, modules };
+
+class Runtime {
+  public:
+    Runtime() = default;
+    Runtime(const Runtime&) = delete;
+    Runtime& operator=(const Runtime&) = delete;
+
+    /// Manager, once, as the pool's user. May take long (preload). An error fails the generation.
+    virtual Result<void> load(const RuntimeConfig& config) = 0;
+    /// Worker, after fork and after the worker's signal handlers stand.
+    virtual Result<void> startWorker() = 0;
+    /// Looks at (and may correct) the parameters; decides what runs.
+    virtual RequestInfo resolve(RequestIo& io) noexcept = 0;
+    /// Runs what resolve() decided, to the end of the response.
+    virtual RunOutcome run(RequestIo& io) noexcept = 0;
+    /// "X-Powered-By: PHP/8.2.35", or empty when it is not to be shown: for pages the worker
+    /// itself answers.
+    virtual std::string_view poweredBy() noexcept = 0;
+    /// Worker, before it exits.
+    virtual void stopWorker() noexcept = 0;
+    /// Prints to stdout and returns the exit code. A process that calls this serves nothing.
+    virtual int describe(const RuntimeConfig& config, Description what) = 0;
+
+  protected:
+    ~Runtime() = default;
+};
+
+/// What a plugin exports as `extern "C" const muster::RuntimeEntry musterRuntime`.
+struct RuntimeEntry {
+    std::uint32_t abi;
+    const char* name;
+    Runtime* (*create)();
+};
+
+/// Loads the plugin `name` ("php" → muster-php.so in lib/muster beside the executable's bin/ or
+/// sbin/, or in MUSTER_RUNTIME_DIR when that variable is set), with its symbols global. Manager.
+[[nodiscard]] Result<Runtime*> loadRuntime(std::string_view name);
+
+}  // namespace muster

@@ -1,0 +1,50 @@
+// A worker process: one request at a time until told to leave.
+//
+// Runs in the child of the manager's fork, with the manager's warm image. Owns its connection,
+// its slot's pen and its copy of the listening descriptors. Orders reach it by SIGQUIT (idle
+// workers: the handler replaces the listening descriptor by a dead socket, so that nothing is
+// accepted after it), by flags in the scoreboard, and by its orders channel (new access log).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/message_channel.h"
+#include "config/settings.h"
+#include "log/access_format.h"
+#include "log/error_log.h"
+#include "scoreboard/segment.h"
+#include "worker/runtime.h"
+
+namespace muster::worker {
+
+/// How a worker ends: its exit status is a protocol with the manager.
+enum class WorkerExit : int {
+    done = 0,          ///< asked to leave, max_requests, recycled
+    cannotStart = 70,  ///< never served: must not be respawned in a tight loop
+};
+
+/// All that crosses the fork. Everything else is closed in the child.
+struct WorkerInputs {
+    const config::PoolSettings* pool = nullptr;
+    Runtime* runtime = nullptr;
+    scoreboard::Segment* segment = nullptr;
+    std::uint32_t slot = 0;
+    int listenFd = -1;
+    int wakeFd = -1;       ///< eventfd of the manager; see Commands::wakeAtIdle
+    int ordersFd = -1;     ///< worker's end of its orders channel
+    int accessLogFd = -1;  ///< -1: no access log
+    const log::AccessFormat* accessFormat = nullptr;
+    log::ErrorLog* log = nullptr;  ///< already in worker style on fd 2
+    pid_t manager = 0;
+    pid_t master = 0;
+    std::string title;  ///< process title
+    LogLevel logLevel = LogLevel::notice;
+};
+
+/// The whole life of the worker; the value is its exit status.
+[[nodiscard]] WorkerExit runWorker(const WorkerInputs& inputs);
+
+}  // namespace muster::worker
