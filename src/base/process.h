@@ -30,8 +30,7 @@ struct InheritedFd {
 };
 
 /// fork + execve of `program`; the child has only 0, 1, 2 and the listed descriptors, a reset
-/// signal state and the caller's environment. `preExec` runs in the child before exec (may be
-/// empty). A failing exec ends the child with status 127.
+/// signal state and the caller's environment. A failing exec ends the child with status 127.
 [[nodiscard]] Result<pid_t> execChild(const std::string& program,
                                       const std::vector<std::string>& arguments,
                                       std::span<const InheritedFd> descriptors);
