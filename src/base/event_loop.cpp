@@ -21,6 +21,7 @@ struct EventLoop::Holder {
 };
 
 EventLoop::Watch::Watch(std::unique_ptr<Holder> holder) : holder_(std::move(holder)) {}
+EventLoop::Watch::Watch() = default;
 EventLoop::Watch::Watch(Watch&& other) noexcept = default;
 
 EventLoop::Watch& EventLoop::Watch::operator=(Watch&& other) noexcept {

@@ -27,7 +27,7 @@ class EventLoop {
 
     class Watch {
       public:
-        Watch() = default;
+        Watch();
         Watch(Watch&& other) noexcept;
         Watch& operator=(Watch&& other) noexcept;
         Watch(const Watch&) = delete;
