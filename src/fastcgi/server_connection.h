@@ -1,15 +1,16 @@
 // The server's side of one FastCGI connection: framing, requests, bounded output (spec fastcgi.md).
 //
 // Owns the connection's descriptor and its buffers; the Params of the current request. Worker
-// side, blocking reads and writes (EINTR restarted unless `interrupted` says stop), one request at
-// a time. Anything outside the protocol ends the connection; nothing a script left unread can
-// become a request: the next head is read only after the present request's empty STDIN record.
-// No exception leaves; memory is bounded by the limits. Objects are meant to be reused for all
-// connections of a worker (open/close), so that buffers stay warm.
+// side, blocking reads and writes (EINTR restarted), one request at a time. Anything outside the
+// protocol ends the connection; nothing a script left unread can become a request: the next head is
+// read only after the present request's empty STDIN record. No exception leaves; memory is bounded
+// by the limits. Objects are meant to be reused for all connections of a worker (open/close), so
+// that buffers stay warm.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/unique_fd.h"
@@ -20,9 +21,9 @@ namespace muster::fastcgi {
 
 enum class HeadOutcome {
     request,   ///< a request's parameters are complete
-    closed,    ///< the peer closed cleanly between requests
+    closed,    ///< the peer closed without beginning a request
+    answered,  ///< GET_VALUES was answered, no request yet: wait for the next one
     protocol,  ///< outside the protocol or over a limit: close; problem() says what, for the log
-    silent,    ///< nothing arrived in time on a fresh connection (5 s): close
 };
 
 class ServerConnection {
@@ -37,12 +38,13 @@ class ServerConnection {
     [[nodiscard]] bool isOpen() const;
     [[nodiscard]] int fd() const;
 
-    /// Waits for the first byte of the next request. Fresh connection: at most 5 s. Kept-alive:
-    /// until a byte, the peer's close, or `stop` (checked when a signal interrupts the wait)
-    /// becomes true. Returns false when there will be no request.
-    [[nodiscard]] bool waitForRequest(const volatile bool& stop);
+    /// Waits for the first byte of the next request. Fresh connection: at most 5 s, whatever
+    /// stopFd says. Kept-alive: until a byte, the peer's close, or until `stopFd` (-1: none) is
+    /// readable; a descriptor, because a flag set just before the wait would go unseen. Returns
+    /// false when there will be no request: close.
+    [[nodiscard]] bool waitForRequest(int stopFd = -1);
 
-    /// Reads BEGIN_REQUEST and PARAMS to their end, answering GET_VALUES on the way.
+    /// Reads BEGIN_REQUEST and PARAMS to their end, or answers one GET_VALUES.
     [[nodiscard]] HeadOutcome readHead();
     [[nodiscard]] const char* problem() const;
 
@@ -51,13 +53,14 @@ class ServerConnection {
     [[nodiscard]] bool keepAlive() const;  ///< the flag of this request, cleared by any failure
     void refuseKeepAlive();                ///< close after this request whatever the peer asked
 
-    /// Body bytes: at most n, 0 at the end of STDIN (or when the peer aborted, see aborted()).
-    /// Never reads beyond the empty STDIN record; remembers the end.
+    /// Body bytes: n of them unless STDIN ends before (or the peer aborts, see aborted()), so
+    /// less than n means the end. Never delivers beyond the empty STDIN record; remembers the end.
     [[nodiscard]] std::size_t readBody(char* buffer, std::size_t n);
     /// ABORT_REQUEST, a vanished peer or a protocol violation amid the body.
     [[nodiscard]] bool aborted() const;
 
-    /// Buffered output; big writes bypass the buffer. False when the peer is gone.
+    /// Buffered output; big writes bypass the buffer. False when the peer is gone. After finish()
+    /// output goes nowhere, which is no error.
     bool writeStdout(const char* data, std::size_t n);
     bool writeStderr(std::string_view text);
     bool flush();
@@ -77,7 +80,7 @@ class ServerConnection {
 
   private:
     struct State;
-    State* state_;
+    std::unique_ptr<State> state_;
 };
 
 }  // namespace muster::fastcgi

@@ -26,6 +26,22 @@ enum class WorkerExit : int {
     cannotStart = 70,  ///< never served: must not be respawned in a tight loop
 };
 
+/// What Commands::draining says to every worker of a generation. The manager stores it before it
+/// sends SIGQUIT to those that wait.
+inline constexpr std::uint32_t kNotDraining = 0;
+/// A newer generation accepts: leave once the connection at hand is over. An idle kept-alive
+/// connection is waited on until its peer closes it or sends one more request, which is served;
+/// the manager ends those that wait too long with SIGTERM.
+inline constexpr std::uint32_t kDrainReplaced = 1;
+/// The service stops: idle kept-alive connections are closed at once.
+inline constexpr std::uint32_t kDrainStopping = 2;
+
+/// The one message on a worker's orders channel, with the new descriptor attached. Sent before
+/// Commands::logEpoch is raised to the same number.
+struct LogReopened {
+    std::uint32_t epoch;
+};
+
 /// All that crosses the fork. Everything else is closed in the child.
 struct WorkerInputs {
     const config::PoolSettings* pool = nullptr;
@@ -33,9 +49,10 @@ struct WorkerInputs {
     scoreboard::Segment* segment = nullptr;
     std::uint32_t slot = 0;
     int listenFd = -1;
-    int wakeFd = -1;       ///< eventfd of the manager; see Commands::wakeAtIdle
-    int ordersFd = -1;     ///< worker's end of its orders channel
-    int accessLogFd = -1;  ///< -1: no access log
+    int wakeFd = -1;                   ///< eventfd of the manager; see Commands::wakeAtIdle
+    int ordersFd = -1;                 ///< worker's end of its orders channel
+    int accessLogFd = -1;              ///< -1: no access log
+    std::uint32_t accessLogEpoch = 0;  ///< Commands::logEpoch that accessLogFd belongs to
     const log::AccessFormat* accessFormat = nullptr;
     log::ErrorLog* log = nullptr;  ///< already in worker style on fd 2
     pid_t manager = 0;
