@@ -26,7 +26,8 @@ enum class Stage : std::uint32_t {
     running = 4,
     ending = 5,
     finishing = 6,  ///< shutdown functions, sending, closing
-    keepAlive = 7,  ///< waits on a kept-alive connection; shown as Idle, not free to accept
+    keepAlive = 7,  ///< waits on a kept-alive connection: not free to accept, so it counts as
+                    ///< active and is shown as "Reading headers", as php-fpm does
 };
 
 // Sizes of the text fields, contents cut to size-1 (spec status.md §5).
@@ -113,12 +114,39 @@ struct alignas(kCacheLine) Header {
     // followed by slotCount Slots, then slotCount Orders
 };
 
+/// The part of a Slot under its sequence counter, as a plain struct of the same shape.
+struct SlotWords {
+    std::uint64_t startedNs = 0;
+    std::uint64_t startedWallNs = 0;
+    RequestFacts facts;
+};
+/// The part of PoolValues under its sequence counter.
+struct PoolWords {
+    std::uint64_t startedWallNs = 0;
+    Totals retired;
+    std::uint32_t listenPending = 0;
+    std::uint32_t listenLimit = 0;
+};
+inline constexpr std::size_t kSlotWordsOffset = offsetof(Slot, startedNs);
+inline constexpr std::size_t kPoolWordsOffset = offsetof(PoolValues, startedWallNs);
+
+static_assert(offsetof(Slot, facts) - kSlotWordsOffset == offsetof(SlotWords, facts));
+static_assert(offsetof(PoolValues, listenLimit) - kPoolWordsOffset ==
+              offsetof(PoolWords, listenLimit));
+static_assert(kSlotWordsOffset % 8 == 0 && sizeof(SlotWords) % 8 == 0);
+static_assert(kPoolWordsOffset % 8 == 0 && sizeof(PoolWords) % 8 == 0);
 static_assert(std::is_standard_layout_v<Slot> && std::is_standard_layout_v<Header>);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 static_assert(sizeof(Slot) % kCacheLine == 0 && sizeof(Header) % kCacheLine == 0);
 
 [[nodiscard]] constexpr std::size_t segmentSize(std::uint32_t slots) {
     return sizeof(Header) + slots * (sizeof(Slot) + sizeof(Order));
+}
+
+/// No worker begins more requests than this in its life: a counter beyond it is noise and counts
+/// nothing. A million for every second begun.
+[[nodiscard]] constexpr std::uint64_t plausibleRequests(std::uint64_t lifeNs) {
+    return (lifeNs / 1'000'000'000 + 1) * 1'000'000;
 }
 
 /// "Idle", "Reading headers", … for any ordinal, also noise ("Idle").

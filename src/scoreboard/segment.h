@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/shared_memory.h"
@@ -14,6 +15,9 @@
 #include "scoreboard/layout.h"
 
 namespace muster::scoreboard {
+
+/// More workers than this in one pool is a mistake or noise.
+inline constexpr std::uint32_t kMaxSlots = 65536;
 
 struct SegmentIdentity {
     std::string_view poolName;
@@ -41,7 +45,8 @@ class Segment {
     std::uint32_t slotCount_ = 0;
 };
 
-/// The worker's pen for its own slot. After fork, in the worker only.
+/// The worker's pen for its own slot. After fork, in the worker only. It keeps the facts
+/// privately and publishes copies: what others scribble into the slot never comes back to it.
 class SlotWriter {
   public:
     SlotWriter(Segment& segment, std::uint32_t index);
@@ -62,18 +67,24 @@ class SlotWriter {
     [[nodiscard]] const RequestFacts& facts() const;  ///< our own words, for the access log
 
   private:
+    void publishWords();
     Slot* slot_;
+    std::uint32_t sequence_;
+    SlotWords words_;
 };
 
-/// The manager's pen.
+/// The manager's pen: one per segment and process, made before the first worker is forked and kept.
+/// It reads the pool's values once, then only publishes its private copy, so that what a worker
+/// scribbles into them is overwritten by the next update.
 class PoolWriter {
   public:
-    explicit PoolWriter(Segment& segment) : segment_(&segment) {}
+    explicit PoolWriter(Segment& segment);
 
     /// A slot is about to be given to a new worker: zeroed, order cleared.
     void prepareSlot(std::uint32_t index);
-    /// A worker is gone: adds what it left (copied, range-checked against `lastKnown`-style
-    /// limits so that noise cannot make totals jump) to the retired totals, zeroes the slot.
+    /// A worker is gone: adds the requests it counted to the retired totals and zeroes the slot.
+    /// The count is one word, whole even when the worker was killed in the middle of a write; it
+    /// is left out when it exceeds plausibleRequests() for the time since prepareSlot().
     void retireSlot(std::uint32_t index);
     void addRetired(const Totals& totals);
     void setListenQueue(std::uint32_t pending, std::uint32_t limit);  ///< also the high-water mark
@@ -84,7 +95,11 @@ class PoolWriter {
   private:
     template <typename Change>
     void update(Change&& change);
+    void clearSlot(std::uint32_t index);
     Segment* segment_;
+    std::uint32_t sequence_;
+    PoolWords words_;
+    std::vector<std::uint64_t> preparedNs_;  ///< by slot; 0: not given to anybody
 };
 
 }  // namespace muster::scoreboard

@@ -1,0 +1,284 @@
+// Creates, checks and writes scoreboard segments.
+#include "scoreboard/segment.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "scoreboard/seqlock.h"
+
+namespace muster::scoreboard {
+namespace {
+
+std::byte* slotWords(Slot& slot) {
+    return reinterpret_cast<std::byte*>(&slot) + kSlotWordsOffset;
+}
+
+std::byte* poolWords(Header& header) {
+    return reinterpret_cast<std::byte*>(&header.pool) + kPoolWordsOffset;
+}
+
+// Cut to size-1; the rest is zeroed, so that nothing of an older request stays.
+template <std::size_t Size>
+void setText(char (&field)[Size], const char* text) {
+    const std::size_t length = text == nullptr ? 0 : ::strnlen(text, Size - 1);
+    if (length > 0) {
+        std::memcpy(field, text, length);
+    }
+    std::memset(field + length, 0, Size - length);
+}
+
+void add(std::uint64_t& sum, std::uint64_t more) {
+    const std::uint64_t room = std::numeric_limits<std::uint64_t>::max() - sum;
+    sum += std::min(room, more);
+}
+
+}  // namespace
+
+const char* stageName(Stage stage) {
+    switch (stage) {
+        case Stage::starting:
+        case Stage::idle:
+            return "Idle";
+        case Stage::readingHeaders:
+        case Stage::keepAlive:
+            return "Reading headers";
+        case Stage::gettingInfo:
+            return "Getting request information";
+        case Stage::running:
+            return "Running";
+        case Stage::ending:
+            return "Ending";
+        case Stage::finishing:
+            return "Finishing";
+    }
+    return "Idle";
+}
+
+Result<UniqueFd> Segment::create(const SegmentIdentity& identity) {
+    if (identity.slotCount == 0 || identity.slotCount > kMaxSlots) {
+        return plainError("a scoreboard of " + std::to_string(identity.slotCount) +
+                          " slots is not possible");
+    }
+    const std::size_t size = segmentSize(identity.slotCount);
+    auto fd = createSegment("muster-scoreboard", size);
+    if (!fd) {
+        return fd;
+    }
+    const auto mapping = Mapping::map(fd->get(), Mapping::Access::readWrite, size);
+    if (!mapping) {
+        return tl::make_unexpected(mapping.error());
+    }
+    auto* header = ::new (mapping->data()) Header{};
+    header->magic = kMagic;
+    header->version = kLayoutVersion;
+    header->headerSize = sizeof(Header);
+    header->slotSize = sizeof(Slot);
+    header->slotCount = identity.slotCount;
+    header->processManager = identity.processManager;
+    const std::string_view name = identity.poolName.substr(0, kPoolNameSize - 1);
+    std::copy(name.begin(), name.end(), header->poolName);
+    header->pool.startedWallNs = identity.startedWallNs;
+    header->pool.retired = identity.carried;
+    header->commands.wakeAtIdle.store(-1, std::memory_order_relaxed);
+    return fd;
+}
+
+Result<Segment> Segment::attach(int fd, Mapping::Access access) {
+    auto mapping = Mapping::map(fd, access, sizeof(Header));
+    if (!mapping) {
+        return tl::make_unexpected(mapping.error());
+    }
+    // The fields are copied before they are judged: another process may change them meanwhile.
+    const auto* header = static_cast<const Header*>(mapping->data());
+    const auto magic = __atomic_load_n(&header->magic, __ATOMIC_ACQUIRE);
+    const auto version = __atomic_load_n(&header->version, __ATOMIC_RELAXED);
+    const auto headerSize = __atomic_load_n(&header->headerSize, __ATOMIC_RELAXED);
+    const auto slotSize = __atomic_load_n(&header->slotSize, __ATOMIC_RELAXED);
+    const auto slotCount = __atomic_load_n(&header->slotCount, __ATOMIC_RELAXED);
+    if (magic != kMagic) {
+        return plainError("shared memory is not a scoreboard");
+    }
+    if (version != kLayoutVersion || headerSize != sizeof(Header) || slotSize != sizeof(Slot)) {
+        return plainError("scoreboard of another version (" + std::to_string(version) + ")");
+    }
+    if (slotCount == 0 || slotCount > kMaxSlots || mapping->size() != segmentSize(slotCount)) {
+        return plainError("scoreboard of " + std::to_string(mapping->size()) +
+                          " bytes cannot have " + std::to_string(slotCount) + " slots");
+    }
+    Segment segment;
+    segment.mapping_ = std::move(*mapping);
+    segment.slotCount_ = slotCount;
+    return segment;
+}
+
+Header& Segment::header() const {
+    return *static_cast<Header*>(mapping_.data());
+}
+
+std::uint32_t Segment::slotCount() const {
+    return slotCount_;
+}
+
+Slot& Segment::slot(std::uint32_t index) const {
+    auto* first = static_cast<std::byte*>(mapping_.data()) + sizeof(Header);
+    return reinterpret_cast<Slot*>(first)[index];
+}
+
+Order& Segment::order(std::uint32_t index) const {
+    auto* first =
+        static_cast<std::byte*>(mapping_.data()) + sizeof(Header) + slotCount_ * sizeof(Slot);
+    return reinterpret_cast<Order*>(first)[index];
+}
+
+SlotWriter::SlotWriter(Segment& segment, std::uint32_t index)
+    : slot_(&segment.slot(index)), sequence_(nextEven(slot_->sequence)) {}
+
+void SlotWriter::publishWords() {
+    publish(slot_->sequence, sequence_,
+            [this] { storeWords(slotWords(*slot_), &words_, sizeof words_); });
+}
+
+void SlotWriter::begin(std::int32_t pid, std::uint64_t nowNs, std::uint64_t wallNs) {
+    words_ = SlotWords{};
+    words_.startedNs = nowNs;
+    words_.startedWallNs = wallNs;
+    setStage(Stage::starting);
+    publishWords();
+    // Last: the slot counts as used from here on.
+    slot_->pid.store(pid, std::memory_order_release);
+}
+
+void SlotWriter::setStage(Stage stage) {
+    slot_->stage.store(static_cast<std::uint32_t>(stage), std::memory_order_release);
+}
+
+void SlotWriter::requestBegun(std::uint64_t nowNs, std::uint64_t wallNs) {
+    RequestFacts& facts = words_.facts;
+    ++facts.requests;
+    facts.acceptedNs = nowNs;
+    facts.acceptedWallNs = wallNs;
+    facts.contentLength = 0;
+    setText(facts.method, nullptr);
+    setText(facts.uri, nullptr);
+    setText(facts.query, nullptr);
+    setText(facts.user, nullptr);
+    setText(facts.script, nullptr);
+    publishWords();
+    setStage(Stage::readingHeaders);
+}
+
+void SlotWriter::requestKnown(const char* method, const char* uri, const char* query,
+                              const char* user, const char* script, std::int64_t contentLength) {
+    RequestFacts& facts = words_.facts;
+    setText(facts.method, method);
+    setText(facts.uri, uri);
+    setText(facts.query, query);
+    setText(facts.user, user);
+    setText(facts.script, script);
+    facts.contentLength = contentLength;
+    publishWords();
+    setStage(Stage::gettingInfo);
+}
+
+void SlotWriter::requestDone(std::uint64_t durationNs, std::uint64_t cpuNs,
+                             std::uint64_t memoryPeak) {
+    words_.facts.durationNs = durationNs;
+    words_.facts.cpuNs = cpuNs;
+    words_.facts.memoryPeak = memoryPeak;
+    publishWords();
+    setStage(Stage::finishing);
+}
+
+const RequestFacts& SlotWriter::facts() const {
+    return words_.facts;
+}
+
+PoolWriter::PoolWriter(Segment& segment)
+    : segment_(&segment),
+      sequence_(nextEven(segment.header().pool.sequence)),
+      preparedNs_(segment.slotCount(), 0) {
+    loadWords(&words_, poolWords(segment.header()), sizeof words_);
+}
+
+template <typename Change>
+void PoolWriter::update(Change&& change) {
+    Header& header = segment_->header();
+    publish(header.pool.sequence, sequence_, [&] {
+        change(words_);
+        storeWords(poolWords(header), &words_, sizeof words_);
+    });
+}
+
+// The sequence goes on, so that a reader in the middle of the old worker's words notices.
+void PoolWriter::clearSlot(std::uint32_t index) {
+    Slot& slot = segment_->slot(index);
+    std::uint32_t sequence = nextEven(slot.sequence);
+    publish(slot.sequence, sequence, [&slot] {
+        const SlotWords nothing;
+        slot.pid.store(0, std::memory_order_release);
+        slot.stage.store(static_cast<std::uint32_t>(Stage::starting), std::memory_order_release);
+        storeWords(slotWords(slot), &nothing, sizeof nothing);
+    });
+    segment_->order(index).leave.store(0, std::memory_order_release);
+}
+
+void PoolWriter::prepareSlot(std::uint32_t index) {
+    clearSlot(index);
+    preparedNs_[index] = monotonicNs();
+}
+
+void PoolWriter::retireSlot(std::uint32_t index) {
+    std::uint64_t requests = 0;
+    loadWords(&requests, &segment_->slot(index).facts.requests, sizeof requests);
+    if (preparedNs_[index] == 0 ||
+        requests > plausibleRequests(monotonicNs() - preparedNs_[index])) {
+        requests = 0;
+    }
+    preparedNs_[index] = 0;
+    // Both under the pool's counter: no reader sees the requests twice or not at all.
+    update([&](PoolWords& words) {
+        add(words.retired.requests, requests);
+        clearSlot(index);
+    });
+}
+
+void PoolWriter::addRetired(const Totals& totals) {
+    update([&](PoolWords& words) {
+        add(words.retired.requests, totals.requests);
+        add(words.retired.slowRequests, totals.slowRequests);
+        add(words.retired.maxChildrenReached, totals.maxChildrenReached);
+        words.retired.maxActive = std::max(words.retired.maxActive, totals.maxActive);
+        words.retired.maxListenQueue =
+            std::max(words.retired.maxListenQueue, totals.maxListenQueue);
+    });
+}
+
+void PoolWriter::setListenQueue(std::uint32_t pending, std::uint32_t limit) {
+    update([&](PoolWords& words) {
+        words.listenPending = pending;
+        words.listenLimit = limit;
+        words.retired.maxListenQueue =
+            std::max<std::uint64_t>(words.retired.maxListenQueue, pending);
+    });
+}
+
+void PoolWriter::noteActive(std::uint32_t active) {
+    update([&](PoolWords& words) {
+        words.retired.maxActive = std::max<std::uint64_t>(words.retired.maxActive, active);
+    });
+}
+
+void PoolWriter::countMaxChildrenReached() {
+    update([](PoolWords& words) { add(words.retired.maxChildrenReached, 1); });
+}
+
+void PoolWriter::countSlowRequest() {
+    update([](PoolWords& words) { add(words.retired.slowRequests, 1); });
+}
+
+}  // namespace muster::scoreboard
