@@ -1,9 +1,8 @@
 // access.format: compiled once, rendered per request (spec logging.md §5).
 //
 // compile(): configuration time (master: to check; manager: to use). render(): worker, between
-// script end and shutdown functions; never blocks, does not allocate once warm. Request bytes are
-// copied with control characters and quotes left as they are except CR, LF and NUL, which are
-// escaped (\r, \n, \0 as \xHH), because one request is one line.
+// script end and shutdown functions; never blocks, does not allocate once `line` is warm. Values
+// are copied as they are, quotes too, but control characters become \xHH: one request is one line.
 #pragma once
 
 #include <cstdint>
@@ -59,8 +58,11 @@ class AccessFormat {
     struct Piece {
         char token;        ///< 0: literal text
         std::string text;  ///< literal, or the %{…} modifier
-        int unit = 0;
+        int unit = 0;      ///< what the modifier of %C, %d, %M means
     };
+    static Result<Piece> makePiece(char token, std::string modifier);
+    void addLiteral(char c);
+
     std::vector<Piece> pieces_;
 };
 

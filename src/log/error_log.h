@@ -39,6 +39,7 @@ class ErrorLog {
     void setTarget(int fd, bool echoToStderr);
     [[nodiscard]] int target() const;
 
+    /// One message is one line: control characters but tab are written as \xHH.
     void write(LogLevel level, std::string_view text);
     void debug(std::string_view text) { write(LogLevel::debug, text); }
     void notice(std::string_view text) { write(LogLevel::notice, text); }

@@ -20,8 +20,10 @@ struct WorkerOutputOptions {
     std::string pool;
     int pid = 0;
     bool decorate = true;
-    int lineLimit = 1024;                    ///< log_limit
-    std::uint64_t bytesPerSecond = 1 << 20;  ///< beyond it lines are dropped and counted
+    int lineLimit = 1024;  ///< log_limit
+    /// Log bytes of this worker, after a burst of four seconds' worth; beyond it lines are dropped
+    /// and counted, reported once a second. 0: no limit.
+    std::uint64_t bytesPerSecond = 1 << 20;
 };
 
 class WorkerOutput {
@@ -37,10 +39,31 @@ class WorkerOutput {
     static constexpr std::string_view kRequestEndMarker{"\0fscf\0", 6};
 
   private:
+    void refill(std::uint64_t nowNs);
+    void feedErr(std::string_view bytes);
+    void append(std::string_view bytes);
+    void appendFitting(std::string_view text);
+    void appendControl(char c);
     void endLine();
+    void emit();
+    void reportDropped();
+    [[nodiscard]] std::string prefix() const;
+    [[nodiscard]] std::size_t room() const;
+
     ErrorLog* log_;
     WorkerOutputOptions options_;
-    // The implementer may change the private part.
+    OutputStream stream_ = OutputStream::out;  ///< whose bytes `text_` holds
+    std::string text_;                         ///< the pending line, escaped, never above budget_
+    std::size_t budget_ = 0;                   ///< text bytes that fit on one line
+    std::size_t overhead_ = 0;                 ///< what a line has besides its text, newline too
+    std::size_t pendingRaw_ = 0;               ///< bytes of the worker behind `text_`
+    std::size_t markerSeen_ = 0;               ///< bytes of the marker at the end of stderr so far
+
+    std::uint64_t tokens_;  ///< bytes that may be written now
+    std::uint64_t nowNs_ = 0;
+    std::uint64_t refilledNs_ = 0;
+    std::uint64_t dropped_ = 0;          ///< bytes of the worker, not yet reported
+    std::uint64_t droppingSinceNs_ = 0;  ///< when the first of them was dropped
 };
 
 }  // namespace muster::log

@@ -1,0 +1,221 @@
+// Formats error-log lines and writes them, through an spdlog logger with a formatter and sinks of
+// our own. spdlog decides what is filtered; the bytes of a line are made here.
+#include "log/error_log.h"
+
+#include <spdlog/formatter.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "log/escape.h"
+
+namespace muster::log {
+namespace {
+
+// php-fpm's formatting buffer: lines shorter than this are never cut (spec logging.md §3.4).
+constexpr std::size_t kFormatBuffer = 2048;
+constexpr std::size_t kSmallestLimit = 64;
+constexpr std::string_view kCutMark = "...";
+
+spdlog::level::level_enum toSpdlog(LogLevel level) {
+    switch (level) {
+        case LogLevel::debug:
+            return spdlog::level::debug;
+        case LogLevel::notice:
+            return spdlog::level::info;
+        case LogLevel::warning:
+            return spdlog::level::warn;
+        case LogLevel::error:
+            return spdlog::level::err;
+        case LogLevel::alert:
+            return spdlog::level::critical;
+    }
+    return spdlog::level::info;
+}
+
+LogLevel fromSpdlog(spdlog::level::level_enum level) {
+    switch (level) {
+        case spdlog::level::trace:
+        case spdlog::level::debug:
+            return LogLevel::debug;
+        case spdlog::level::warn:
+            return LogLevel::warning;
+        case spdlog::level::err:
+            return LogLevel::error;
+        case spdlog::level::critical:
+            return LogLevel::alert;
+        default:
+            return LogLevel::notice;
+    }
+}
+
+/// What a line looks like now; shared by the formatters of all sinks.
+struct Format {
+    ErrorLog::Style style = ErrorLog::Style::timestamped;
+    bool detailed = false;  ///< level debug: microseconds, pid and place
+    std::size_t limit = 1024;
+
+    [[nodiscard]] std::string prefix(LogLevel level, std::uint64_t nowNs) const;
+    [[nodiscard]] std::string line(LogLevel level, std::string_view text,
+                                   std::uint64_t nowNs) const;
+};
+
+std::string Format::prefix(LogLevel level, std::uint64_t nowNs) const {
+    std::string prefix;
+    if (style == ErrorLog::Style::timestamped) {
+        prefix += '[';
+        prefix +=
+            formatLocalTime(static_cast<std::int64_t>(nowNs / kNsPerSecond), "%d-%b-%Y %H:%M:%S");
+        if (detailed) {
+            char fraction[16];
+            const auto micros = static_cast<unsigned>(nowNs % kNsPerSecond / 1000);
+            std::snprintf(fraction, sizeof fraction, ".%06u", micros);
+            prefix += fraction;
+        }
+        prefix += "] ";
+    }
+    prefix += logLevelName(level);
+    prefix += ": ";
+    if (detailed) {
+        if (style == ErrorLog::Style::timestamped) {
+            prefix += "pid " + std::to_string(::getpid()) + ", ";
+        }
+        prefix += "muster(), line 0: ";
+    }
+    return prefix;
+}
+
+std::string Format::line(LogLevel level, std::string_view text, std::uint64_t nowNs) const {
+    std::string line = prefix(level, nowNs);
+    for (const char c : text) {
+        // Longer than the buffer is decided; the rest of a huge text need not be looked at.
+        if (line.size() > kFormatBuffer) {
+            break;
+        }
+        // Messages quote hostile bytes, such as script names; one message stays one line.
+        if (isControl(c) && c != '\t') {
+            appendEscaped(line, c);
+        } else {
+            line += c;
+        }
+    }
+    if (line.size() >= kFormatBuffer) {
+        line.resize(std::min(limit, kFormatBuffer) - 1 - kCutMark.size());
+        line += kCutMark;
+    }
+    line += '\n';
+    return line;
+}
+
+class LineFormatter final : public spdlog::formatter {
+  public:
+    explicit LineFormatter(const Format* format) : format_(format) {}
+    void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+        const auto since = message.time.time_since_epoch();
+        const auto nowNs = std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
+        const std::string line = format_->line(fromSpdlog(message.level),
+                                               {message.payload.data(), message.payload.size()},
+                                               static_cast<std::uint64_t>(nowNs));
+        out.append(line.data(), line.data() + line.size());
+    }
+    [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override {
+        return std::make_unique<LineFormatter>(format_);
+    }
+
+  private:
+    const Format* format_;
+};
+
+/// Writes each line with one write(2). The descriptor is borrowed; -1 writes nothing.
+class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+  public:
+    explicit DescriptorSink(const Format* format)
+        : base_sink(std::make_unique<LineFormatter>(format)) {}
+    void setDescriptor(int fd) { fd_ = fd; }
+    [[nodiscard]] int descriptor() const { return fd_; }
+
+  protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        if (fd_ >= 0) {
+            spdlog::memory_buf_t line;
+            formatter_->format(message, line);
+            writeAll(fd_, {line.data(), line.size()});
+        }
+    }
+    void flush_() override {}
+
+  private:
+    int fd_ = -1;
+};
+
+}  // namespace
+
+struct ErrorLog::State {
+    Format format;
+    LogLevel level = LogLevel::notice;
+    std::shared_ptr<DescriptorSink> target = std::make_shared<DescriptorSink>(&format);
+    std::shared_ptr<DescriptorSink> echo = std::make_shared<DescriptorSink>(&format);
+    spdlog::logger logger{"muster", {target, echo}};
+};
+
+ErrorLog::ErrorLog() : state_(std::make_unique<State>()) {
+    state_->target->setDescriptor(STDERR_FILENO);
+    state_->echo->set_level(toSpdlog(LogLevel::notice));
+    // A line that cannot be made or written is dropped: there is nowhere left to say so.
+    state_->logger.set_error_handler([](const std::string&) {});
+    setLevel(LogLevel::notice);
+}
+
+ErrorLog::~ErrorLog() = default;
+
+void ErrorLog::setLevel(LogLevel level) {
+    state_->level = level;
+    state_->format.detailed = level == LogLevel::debug;
+    state_->logger.set_level(toSpdlog(level));
+}
+
+LogLevel ErrorLog::level() const {
+    return state_->level;
+}
+
+void ErrorLog::setStyle(Style style) {
+    state_->format.style = style;
+}
+
+void ErrorLog::setLimit(int bytes) {
+    state_->format.limit = std::max(kSmallestLimit, static_cast<std::size_t>(std::max(bytes, 0)));
+}
+
+void ErrorLog::setTarget(int fd, bool echoToStderr) {
+    state_->target->setDescriptor(fd);
+    // Never twice to the same place.
+    state_->echo->setDescriptor(echoToStderr && fd != STDERR_FILENO ? STDERR_FILENO : -1);
+}
+
+int ErrorLog::target() const {
+    return state_->target->descriptor();
+}
+
+void ErrorLog::write(LogLevel level, std::string_view text) {
+    state_->logger.log(toSpdlog(level), spdlog::string_view_t(text.data(), text.size()));
+}
+
+void ErrorLog::writeRaw(std::string_view line) {
+    std::string whole(line);
+    whole += '\n';
+    writeAll(target(), whole);
+}
+
+std::string ErrorLog::prefix(LogLevel level) const {
+    return state_->format.prefix(level, wallNs());
+}
+
+}  // namespace muster::log
