@@ -33,12 +33,12 @@ PHP workers. Reload a few times, switch the pool at the top, put some <a href="l
 <p class="legend"><span class="idle"></span> idle <span class="busy"></span> at work</p>
 <dl>
 <div><dt>Workers</dt><dd data-live="total processes">–</dd></div>
-<div><dt>At work, now / most</dt><dd><span data-live="active processes">–</span> /
+<div><dt>At work, with this look / most</dt><dd><span data-live="active processes">–</span> /
 <span data-live="max active processes">–</span></dd></div>
 <div><dt>Requests taken</dt><dd data-live="accepted conn">–</dd></div>
 <div><dt>Waiting in the listen queue</dt><dd data-live="listen queue">–</dd></div>
 <div><dt>Limit of workers reached</dt><dd><span data-live="max children reached">–</span> times</dd></div>
-<div><dt>Up since</dt><dd data-live="start since">–</dd></div>
+<div><dt>Up for</dt><dd data-live="start since">–</dd></div>
 </dl>
 <svg class="spark" viewBox="0 0 120 30" preserveAspectRatio="none" aria-hidden="true"><path data-live="spark" d=""/></svg>
 <noscript><p>Live figures need JavaScript; the <a href="status">status page</a> does not.</p></noscript>

@@ -28,6 +28,11 @@
     return `${count} ${name}${count === 1 ? "" : "s"}`;
   }
 
+  function duration(microseconds) {
+    return microseconds < 1e6 ? `${(microseconds / 1000).toFixed(1)} ms`
+      : `${(microseconds / 1e6).toFixed(1)} s`;
+  }
+
   // The worker that answers the status request is at work with just that.
   function isBusy(worker) {
     return worker.state !== "Idle" && !isStatusRequest(worker);
@@ -61,7 +66,7 @@
         worker.pid,
         isStatusRequest(worker) ? "Answers this table" : worker.state,
         worker.requests,
-        `${(worker["request duration"] / 1000).toFixed(1)} ms`,
+        duration(worker["request duration"]),
         `${worker["request method"]} ${worker["request uri"]}`,
         memory > 0 ? `${(memory / 1048576).toFixed(1)} MiB` : "–",
       ];
