@@ -1,0 +1,38 @@
+# Checks that ARCHITECTURE.md names every file of src/, and no file that is gone.
+import re
+
+import tree
+
+# src/room/name.h, or room/name.{h,cpp} for a pair; a name without suffix stands for all its files.
+NAMED = re.compile(r"\bsrc/[\w./-]*\w")
+PAIR = re.compile(r"((?:src/)?[\w/]+)\.\{h,\s*cpp\}")
+
+
+def expand_pairs(text):
+    return PAIR.sub(lambda match: f"{match.group(1)}.h {match.group(1)}.cpp", text)
+
+
+def is_mentioned(path, text):
+    """By its path from src/ or from the root, with or without its suffix."""
+    inner = str(path.relative_to("src"))
+    return any(re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", text) for name in
+               (inner, inner.rsplit(".", 1)[0]))
+
+
+def check(root):
+    text = expand_pairs((root / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+    findings = [
+        f"{path}:1: is not mentioned in ARCHITECTURE.md"
+        for path in tree.cpp_files(root)
+        if not is_mentioned(path, text)
+    ]
+    for match in NAMED.finditer(text):
+        name = match.group()
+        if not (root / name).exists() and not list(root.glob(name + ".*")):
+            line = tree.line_of(text, match.start())
+            findings.append(f"ARCHITECTURE.md:{line}: {name} does not exist")
+    return findings
+
+
+if __name__ == "__main__":
+    tree.main(check)
