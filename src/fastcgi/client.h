@@ -1,6 +1,7 @@
 // A small blocking FastCGI client: for tests and tools, not for the request path.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "fastcgi/record.h"
 
 namespace muster::fastcgi {
 
@@ -19,6 +21,13 @@ struct ClientResponse {
 };
 
 using ClientParams = std::vector<std::pair<std::string, std::string>>;
+
+/// One record of at most 65535 bytes of content, for those who build streams by hand.
+void appendRecord(std::string& bytes, RecordType type, std::uint16_t requestId,
+                  std::string_view content, std::uint8_t padding = 0);
+
+/// The content of a PARAMS stream.
+[[nodiscard]] std::string encodePairs(const ClientParams& params);
 
 /// Bytes of a whole request: BEGIN, PARAMS (split at `recordSize`), empty PARAMS, STDIN, empty
 /// STDIN.

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -35,7 +34,7 @@ class Params {
     /// Forgets everything; keeps the storage (unless it has grown beyond reason).
     void clear();
 
-    /// Adds a variable or overwrites its value.
+    /// Adds a variable or overwrites its value. A name ends at its first NUL, too.
     void set(std::string_view name, std::string_view value);
     void erase(std::string_view name);
 
@@ -43,8 +42,8 @@ class Params {
     [[nodiscard]] const char* get(std::string_view name) const;
     [[nodiscard]] const Entry* find(std::string_view name) const;
 
-    /// Decodes name-value pairs; false when the bytes are malformed, end inside a pair or exceed
-    /// the limits (what was decoded until then stays).
+    /// Decodes name-value pairs; false when the bytes are malformed (a NUL in a name is), end
+    /// inside a pair or exceed the limits (what was decoded until then stays).
     [[nodiscard]] bool decode(std::string_view bytes, const ParamsLimits& limits);
 
     [[nodiscard]] std::size_t size() const;
@@ -60,8 +59,24 @@ class Params {
     }
 
   private:
-    // The implementer of params.cpp may change the private part.
-    std::vector<Entry> entries_;  ///< oldest first; erased entries have a null name
+    [[nodiscard]] char* allocate(std::size_t n);
+    [[nodiscard]] const char* keep(std::string_view text);
+    [[nodiscard]] std::size_t probe(std::string_view name, std::uint32_t hash) const;
+    void growIndex();
+
+    struct Block {
+        std::unique_ptr<char[]> bytes;
+        std::size_t size;
+    };
+    std::vector<Entry> entries_;        ///< oldest first; erased entries have a null name
+    std::vector<std::uint32_t> index_;  ///< hash table: position in entries_ + 1, 0 is free
+    std::size_t erased_ = 0;
+    std::vector<Block> blocks_;  ///< texts; a block never moves
+    std::size_t used_ = 0;       ///< of the last block
 };
+
+/// Takes one name-value pair off the front of `bytes`; false when they are malformed or cut.
+[[nodiscard]] bool takePair(std::string_view& bytes, std::string_view& name,
+                            std::string_view& value);
 
 }  // namespace muster::fastcgi

@@ -1,0 +1,318 @@
+// A connection's socket: waiting, receiving, answering and the ways to close.
+#include "fastcgi/server_connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "base/clock.h"
+#include "fastcgi/request_reader.h"
+#include "fastcgi/response_writer.h"
+
+namespace muster::fastcgi {
+namespace {
+
+constexpr std::uint64_t kFirstByteNs = 5 * kNsPerSecond;
+/// How much and how long a peer may go on sending after its answer.
+constexpr std::uint64_t kDrainNs = 2 * kNsPerSecond;
+constexpr std::size_t kDrainBytes = std::size_t{8} << 20;
+
+/// False when the deadline has passed.
+bool waitReadable(int fd, std::uint64_t deadlineNs) {
+    for (;;) {
+        const std::uint64_t now = monotonicNs();
+        if (now >= deadlineNs) {
+            return false;
+        }
+        pollfd entry{fd, POLLIN, 0};
+        const std::uint64_t milliseconds = (deadlineNs - now + kNsPerMs - 1) / kNsPerMs;
+        const int ready = ::poll(&entry, 1, static_cast<int>(milliseconds));
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return true;  // an error shows when it is read
+        }
+    }
+}
+
+}  // namespace
+
+struct ServerConnection::State {
+    explicit State(ParamsLimits limits) : reader(limits) {}
+
+    enum class Received { bytes, nothing, closed };
+    Received receive(int flags);
+    bool sendReplies();
+    bool drainBody(std::uint64_t patienceNs);
+    void linger();
+
+    UniqueFd fd;
+    RequestReader reader;
+    ResponseWriter writer;
+    const char* problem = "";
+    std::uint64_t bodyBytes = 0;
+    bool fresh = false;
+    bool peerClosed = false;
+    bool keepAlive = false;
+    bool aborted = false;
+    bool finished = true;
+};
+
+ServerConnection::State::Received ServerConnection::State::receive(int flags) {
+    const std::span<char> room = reader.room();
+    for (;;) {
+        const ssize_t n = ::recv(fd.get(), room.data(), room.size(), flags);
+        if (n > 0) {
+            reader.received(static_cast<std::size_t>(n));
+            return Received::bytes;
+        }
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return Received::nothing;
+        }
+        peerClosed = true;
+        return Received::closed;
+    }
+}
+
+bool ServerConnection::State::sendReplies() {
+    return !reader.hasReplies() || sendAll(fd.get(), reader.takeReplies());
+}
+
+// Passes over the rest of the body; false when its end did not come within the budget.
+bool ServerConnection::State::drainBody(std::uint64_t patienceNs) {
+    const std::uint64_t deadline = patienceNs == 0 ? 0 : monotonicNs() + patienceNs;
+    std::size_t drained = 0;
+    for (;;) {
+        std::size_t taken = 0;
+        const auto progress =
+            reader.readBody(nullptr, std::numeric_limits<std::size_t>::max(), taken);
+        drained += taken;
+        if (progress == RequestReader::Progress::ended) {
+            return sendReplies();
+        }
+        if (progress != RequestReader::Progress::needMore || drained > kDrainBytes ||
+            !sendReplies()) {
+            return false;
+        }
+        const Received received = receive(MSG_DONTWAIT);
+        if (received == Received::closed ||
+            (received == Received::nothing && !waitReadable(fd.get(), deadline))) {
+            return false;
+        }
+    }
+}
+
+// A peer that is still sending would lose our answer to a reset: let it finish, within bounds.
+void ServerConnection::State::linger() {
+    const std::uint64_t deadline = monotonicNs() + kDrainNs;
+    std::size_t drained = 0;
+    ::shutdown(fd.get(), SHUT_WR);
+    while (drained <= kDrainBytes && waitReadable(fd.get(), deadline)) {
+        char scratch[16384];
+        const ssize_t n = ::recv(fd.get(), scratch, sizeof scratch, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
+            break;
+        }
+        drained += n > 0 ? static_cast<std::size_t>(n) : 0;
+    }
+}
+
+ServerConnection::ServerConnection(ParamsLimits limits) : state_(std::make_unique<State>(limits)) {}
+
+ServerConnection::~ServerConnection() = default;
+
+void ServerConnection::open(UniqueFd fd) {
+    State& s = *state_;
+    s.fd = std::move(fd);
+    s.reader.reset();
+    s.problem = "";
+    s.fresh = true;
+    s.peerClosed = s.keepAlive = s.aborted = false;
+    s.finished = true;
+    s.bodyBytes = 0;
+}
+
+bool ServerConnection::isOpen() const {
+    return static_cast<bool>(state_->fd);
+}
+
+int ServerConnection::fd() const {
+    return state_->fd.get();
+}
+
+bool ServerConnection::waitForRequest(int stopFd) {
+    State& s = *state_;
+    if (s.reader.buffered() > 0) {
+        return true;
+    }
+    if (std::exchange(s.fresh, false)) {
+        // Most peers send their request right behind the connection: try before waiting.
+        const std::uint64_t deadline = monotonicNs() + kFirstByteNs;
+        State::Received received = s.receive(MSG_DONTWAIT);
+        while (received == State::Received::nothing && waitReadable(s.fd.get(), deadline)) {
+            received = s.receive(MSG_DONTWAIT);
+        }
+        return received == State::Received::bytes;
+    }
+    for (;;) {
+        pollfd entries[] = {{s.fd.get(), POLLIN, 0}, {stopFd, POLLIN, 0}};
+        if (::poll(entries, 2, -1) < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return false;
+        }
+        if (entries[0].revents != 0) {
+            const State::Received received = s.receive(MSG_DONTWAIT);
+            if (received != State::Received::nothing) {
+                return received == State::Received::bytes;
+            }
+        } else if (entries[1].revents != 0) {
+            return false;
+        }
+    }
+}
+
+HeadOutcome ServerConnection::readHead() {
+    State& s = *state_;
+    for (;;) {
+        const auto progress = s.reader.readHead();
+        if (!s.sendReplies()) {
+            return HeadOutcome::closed;
+        }
+        switch (progress) {
+            case RequestReader::Progress::request:
+                s.keepAlive = s.reader.wantsKeepAlive();
+                s.finished = s.aborted = false;
+                s.bodyBytes = 0;
+                s.writer.begin(s.fd.get(), s.reader.requestId());
+                return HeadOutcome::request;
+            case RequestReader::Progress::answered:
+                return HeadOutcome::answered;
+            case RequestReader::Progress::needMore:
+                break;
+            default:
+                s.problem = s.reader.problem();
+                return HeadOutcome::protocol;
+        }
+        if (s.receive(0) != State::Received::bytes) {
+            if (s.reader.betweenRequests() && s.reader.atRecordStart()) {
+                return HeadOutcome::closed;
+            }
+            s.problem = "the connection ended amid a request's head";
+            return HeadOutcome::protocol;
+        }
+    }
+}
+
+const char* ServerConnection::problem() const {
+    return state_->problem;
+}
+
+Params& ServerConnection::params() {
+    return state_->reader.params();
+}
+
+std::uint16_t ServerConnection::requestId() const {
+    return state_->reader.requestId();
+}
+
+bool ServerConnection::keepAlive() const {
+    return state_->keepAlive;
+}
+
+void ServerConnection::refuseKeepAlive() {
+    state_->keepAlive = false;
+}
+
+std::size_t ServerConnection::readBody(char* buffer, std::size_t n) {
+    State& s = *state_;
+    std::size_t total = 0;
+    while (total < n && !s.finished && !s.aborted) {
+        std::size_t taken = 0;
+        const auto progress = s.reader.readBody(buffer + total, n - total, taken);
+        total += taken;
+        const bool replied = s.sendReplies();
+        if (progress == RequestReader::Progress::ended) {
+            break;
+        }
+        if (!replied || progress == RequestReader::Progress::aborted ||
+            progress == RequestReader::Progress::violation ||
+            (total < n && s.receive(0) != State::Received::bytes)) {
+            s.aborted = true;
+            s.keepAlive = false;
+        }
+    }
+    s.bodyBytes += total;
+    return total;
+}
+
+bool ServerConnection::aborted() const {
+    return state_->aborted;
+}
+
+bool ServerConnection::writeStdout(const char* data, std::size_t n) {
+    State& s = *state_;
+    if (!s.finished && !s.writer.write(RecordType::stdOut, data, n)) {
+        s.keepAlive = false;
+    }
+    return s.finished || !s.writer.failed();
+}
+
+bool ServerConnection::writeStderr(std::string_view text) {
+    State& s = *state_;
+    if (!s.finished && !s.writer.write(RecordType::stdErr, text.data(), text.size())) {
+        s.keepAlive = false;
+    }
+    return s.finished || !s.writer.failed();
+}
+
+bool ServerConnection::flush() {
+    State& s = *state_;
+    if (!s.finished && !s.writer.flush()) {
+        s.keepAlive = false;
+    }
+    return s.finished || !s.writer.failed();
+}
+
+bool ServerConnection::finish() {
+    State& s = *state_;
+    if (std::exchange(s.finished, true)) {
+        return false;
+    }
+    const bool sent = s.writer.end();
+    s.keepAlive = s.keepAlive && sent && !s.peerClosed;
+    if (!sent || s.peerClosed) {
+        s.fd.reset();
+        return true;
+    }
+    // What is left of the body is here already for most peers, also when nobody asked for it.
+    const bool consumed = s.drainBody(s.keepAlive ? kDrainNs : 0);
+    if (consumed && s.keepAlive) {
+        return true;
+    }
+    s.keepAlive = false;
+    if (!s.peerClosed && (!consumed || s.reader.buffered() > 0)) {
+        s.linger();
+    }
+    s.fd.reset();
+    return true;
+}
+
+bool ServerConnection::finished() const {
+    return state_->finished;
+}
+
+void ServerConnection::abandon() {
+    state_->fd.reset();
+}
+
+std::uint64_t ServerConnection::bodyBytesRead() const {
+    return state_->bodyBytes;
+}
+
+}  // namespace muster::fastcgi
