@@ -1,0 +1,156 @@
+// Changes ini entries for good: the engine's own way to set one is undone at a request's end.
+#include "runtime/php/ini_settings.h"
+
+#include <cstring>
+#include <string_view>
+
+#include "runtime/php/engine.h"
+#include "runtime/php/messages.h"
+#include "runtime/php/state.h"
+
+namespace muster::php {
+
+namespace {
+
+using std::string_view;
+
+enum class Access { unchanged, system };
+
+/// Replaces the entry's value as if php.ini had said so. A refusal by its handler is silent.
+bool setForGood(string_view name, string_view value, Access access) noexcept {
+    auto* entry = static_cast<zend_ini_entry*>(
+        zend_hash_str_find_ptr(EG(ini_directives), name.data(), name.size()));
+    if (entry == nullptr) {
+        return false;
+    }
+    const bool same = entry->value != nullptr && !entry->modified &&
+                      string_view(ZSTR_VAL(entry->value), ZSTR_LEN(entry->value)) == value;
+    if (!same) {
+        zend_string* text = zend_string_init(value.data(), value.size(), 1);
+        if (entry->on_modify != nullptr &&
+            entry->on_modify(entry, text, entry->mh_arg1, entry->mh_arg2, entry->mh_arg3,
+                             ZEND_INI_STAGE_ACTIVATE) != SUCCESS) {
+            zend_string_release_ex(text, 1);
+            return true;
+        }
+        if (entry->value != nullptr && !entry->modified) {
+            zend_string_release(entry->value);
+        }
+        entry->value = text;
+    }
+    if (access == Access::system) {
+        entry->modifiable = ZEND_INI_SYSTEM;
+    }
+    return true;
+}
+
+void disableClasses(string_view list) noexcept {
+    constexpr string_view kSeparators = " ,";
+    while (!list.empty()) {
+        const std::size_t end = std::min(list.find_first_of(kSeparators), list.size());
+        if (end > 0) {
+            zend_disable_class(list.data(), end);
+        }
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+}
+
+/// Applies one setting; false when there is no such entry. `value` is NUL-terminated.
+bool applySetting(string_view name, string_view value, Access access) noexcept {
+    if (!setForGood(name, value, access)) {
+        return false;
+    }
+    if (!value.empty()) {
+        if (name == "disable_functions") {
+            zend_disable_functions(value.data());
+        } else if (name == "disable_classes") {
+            disableClasses(value);
+        }
+    }
+    return true;
+}
+
+/// `extension=` loads one for the life of the process; the engine reports failures itself.
+void loadExtension(const char* file) noexcept {
+    zval loaded;
+    ZVAL_FALSE(&loaded);
+    zend_interned_strings_switch_storage(0);
+    php_dl(file, MODULE_PERSISTENT, &loaded, 1);
+    zend_interned_strings_switch_storage(1);
+}
+
+/// Returns whether an extension was asked for.
+bool applyList(const IniList& list, Access access, const char* directive) noexcept {
+    bool extensions = false;
+    for (const auto& [name, value] : list) {
+        if (name == "extension" && !value.empty()) {
+            extensions = true;
+            loadExtension(value.c_str());
+        } else if (!applySetting(name, value, access)) {
+            logMessage(LogLevel::error, "Unable to set %s '%s'", directive, name.c_str());
+        }
+    }
+    return extensions;
+}
+
+constexpr const char* kRequestProblem = "Passing INI directive through FastCGI: ";
+
+/// Callback of the engine's ini parser for the text of PHP_VALUE or PHP_ADMIN_VALUE.
+void applyParsed(zval* name, zval* value, zval* /*index*/, int kind, void* argument) noexcept {
+    const Access access = *static_cast<const Access*>(argument);
+    if (name == nullptr || Z_TYPE_P(name) != IS_STRING || Z_STRLEN_P(name) == 0) {
+        logMessage(LogLevel::error, "%sempty key", kRequestProblem);
+        return;
+    }
+    if (kind != ZEND_INI_PARSER_ENTRY) {
+        logMessage(LogLevel::error, "%sonly classic entries are allowed", kRequestProblem);
+        return;
+    }
+    if (value == nullptr || Z_TYPE_P(value) != IS_STRING) {
+        logMessage(LogLevel::error, "%sempty value for key '%s'", kRequestProblem,
+                   Z_STRVAL_P(name));
+        return;
+    }
+    const string_view key(Z_STRVAL_P(name), Z_STRLEN_P(name));
+    const string_view text(Z_STRVAL_P(value), Z_STRLEN_P(value));
+    if (key == "extension" && !text.empty()) {
+        loadExtension(text.data());
+        zend_collect_module_handlers();
+    } else if (!applySetting(key, text, access)) {
+        logMessage(LogLevel::error, "%sunable to set '%s'", kRequestProblem, Z_STRVAL_P(name));
+    }
+}
+
+void applyParameter(string_view parameter, Access access) noexcept {
+    const char* text = state.io->params().get(parameter);
+    if (text == nullptr) {
+        return;
+    }
+    zend_try {
+        // The parser takes a mutable pointer but only reads.
+        zend_parse_ini_string(const_cast<char*>(text), true, ZEND_INI_SCANNER_NORMAL, applyParsed,
+                              &access);
+    }
+    zend_end_try();
+}
+
+}  // namespace
+
+void applyPoolSettings(const IniList& values, const IniList& adminValues) {
+    volatile bool extensions = false;
+    zend_try {
+        extensions = applyList(values, Access::unchanged, "php_value");
+        extensions = applyList(adminValues, Access::system, "php_admin_value") || extensions;
+    }
+    zend_end_try();
+    if (extensions) {
+        zend_collect_module_handlers();
+    }
+}
+
+void applyRequestSettings() noexcept {
+    applyParameter("PHP_VALUE", Access::unchanged);
+    applyParameter("PHP_ADMIN_VALUE", Access::system);
+}
+
+}  // namespace muster::php

@@ -1,0 +1,19 @@
+// Ini settings that last: those of the pool, and those a request brings along
+// (request-environment.md §6.2, §6.3).
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muster::php {
+
+using IniList = std::vector<std::pair<std::string, std::string>>;
+
+/// php_value and php_admin_value of the pool, in order. After module start-up, before a fork.
+void applyPoolSettings(const IniList& values, const IniList& adminValues);
+
+/// The parameters PHP_VALUE and PHP_ADMIN_VALUE of the request at hand.
+void applyRequestSettings() noexcept;
+
+}  // namespace muster::php

@@ -1,0 +1,174 @@
+// Registers the extension `cgi-fcgi`.
+#include "runtime/php/module.h"
+
+#include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "runtime/php/request.h"
+#include "runtime/php/state.h"
+
+namespace muster::php {
+
+ModuleSettings moduleSettings{};
+
+namespace {
+
+using fastcgi::Params;
+
+// The length a header name may have; PARAMS are larger only when somebody is up to no good.
+constexpr std::size_t kMaxHeaderName = 1024;
+
+/// HTTP_X_FOO__BAR → X-Foo-_bar.
+std::size_t headerName(std::string_view variable, char* name) noexcept {
+    constexpr std::string_view kPrefix = "HTTP_";
+    variable.remove_prefix(kPrefix.size());
+    std::size_t n = 0;
+    bool keep = true;
+    for (const char c : variable) {
+        const bool dash = !keep && c == '_';
+        name[n++] = keep   ? c
+                    : dash ? '-'
+                           : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        keep = dash;
+    }
+    return n;
+}
+
+void addHeader(zval* headers, const Params::Entry& entry) noexcept {
+    const std::string_view variable(entry.name, entry.nameLength);
+    char buffer[kMaxHeaderName];
+    std::string_view name;
+    if (variable.starts_with("HTTP_") && variable.size() > 5 && variable.size() < sizeof buffer) {
+        name = {buffer, headerName(variable, buffer)};
+    } else if (variable == "CONTENT_TYPE") {
+        name = "Content-Type";
+    } else if (variable == "CONTENT_LENGTH") {
+        name = "Content-Length";
+    } else {
+        return;
+    }
+    add_assoc_stringl_ex(headers, name.data(), name.size(), entry.value, entry.valueLength);
+}
+
+PHP_FUNCTION(fastcgi_finish_request) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    if (state.io == nullptr || state.io->finished()) {
+        RETURN_FALSE;
+    }
+    php_output_end_all();
+    php_header();
+    state.io->finish();
+    RETURN_TRUE;
+}
+
+PHP_FUNCTION(apache_request_headers) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    array_init(return_value);
+    if (state.io != nullptr) {
+        zval* headers = return_value;
+        state.io->params().forEach(
+            [headers](const Params::Entry& entry) { addHeader(headers, entry); });
+    }
+}
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_fastcgi_finish_request, 0, 0, _IS_BOOL, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_apache_request_headers, 0, 0, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+
+const zend_function_entry functions[] = {
+    // clang-format off
+    PHP_FE(fastcgi_finish_request, arginfo_fastcgi_finish_request)
+    PHP_FE(apache_request_headers, arginfo_apache_request_headers)
+    PHP_FALIAS(getallheaders, apache_request_headers, arginfo_apache_request_headers)
+    PHP_FE_END
+    // clang-format on
+};
+
+constexpr std::size_t lengthOf(const char* text) {
+    return std::string_view(text).size();
+}
+
+/// One setting kept at `offset` of ModuleSettings.
+zend_ini_entry_def setting(const char* name, const char* value, int access, std::size_t offset,
+                           decltype(zend_ini_entry_def::on_modify) onModify,
+                           decltype(zend_ini_entry_def::displayer) displayer) {
+    zend_ini_entry_def entry{};
+    entry.name = name;
+    entry.name_length = static_cast<std::uint16_t>(lengthOf(name));
+    entry.value = value;
+    entry.value_length = value != nullptr ? static_cast<std::uint32_t>(lengthOf(value)) : 0;
+    entry.modifiable = static_cast<std::uint8_t>(access);
+    entry.on_modify = onModify;
+    // The engine's handlers take an offset dressed as a pointer.
+    entry.mh_arg1 = reinterpret_cast<void*>(offset);
+    entry.mh_arg2 = &moduleSettings;
+    entry.displayer = displayer;
+    return entry;
+}
+
+zend_ini_entry_def flag(const char* name, const char* value, int access, std::size_t offset) {
+    return setting(name, value, access, offset, OnUpdateBool, zend_ini_boolean_displayer_cb);
+}
+
+zend_ini_entry_def text(const char* name, std::size_t offset) {
+    return setting(name, nullptr, PHP_INI_SYSTEM, offset, OnUpdateString, nullptr);
+}
+
+const zend_ini_entry_def settings[] = {
+    flag("cgi.rfc2616_headers", "0", PHP_INI_ALL, offsetof(ModuleSettings, rfc2616Headers)),
+    flag("cgi.nph", "0", PHP_INI_ALL, offsetof(ModuleSettings, nph)),
+    flag("cgi.fix_pathinfo", "1", PHP_INI_SYSTEM, offsetof(ModuleSettings, fixPathinfo)),
+    flag("cgi.discard_path", "0", PHP_INI_SYSTEM, offsetof(ModuleSettings, discardPath)),
+    flag("cgi.force_redirect", "1", PHP_INI_SYSTEM, offsetof(ModuleSettings, forceRedirect)),
+    flag("fastcgi.logging", "1", PHP_INI_SYSTEM, offsetof(ModuleSettings, logging)),
+    text("cgi.redirect_status_env", offsetof(ModuleSettings, redirectStatusEnv)),
+    text("fastcgi.error_header", offsetof(ModuleSettings, errorHeader)),
+    text("fpm.config", offsetof(ModuleSettings, fpmConfig)),
+    {},
+};
+
+PHP_MINIT_FUNCTION(muster) {
+    return zend_register_ini_entries_ex(settings, module_number, type);
+}
+
+PHP_MSHUTDOWN_FUNCTION(muster) {
+    zend_unregister_ini_entries_ex(module_number, type);
+    return SUCCESS;
+}
+
+PHP_RSHUTDOWN_FUNCTION(muster) {
+    static_cast<void>(type);
+    static_cast<void>(module_number);
+    noteMemoryExhaustion();
+    state.shuttingDown = true;
+    return SUCCESS;
+}
+
+PHP_MINFO_FUNCTION(muster) {
+    php_info_print_table_start();
+    php_info_print_table_row(2, "php-fpm", "active");
+    php_info_print_table_end();
+    display_ini_entries(zend_module);
+}
+
+}  // namespace
+
+zend_module_entry moduleEntry = {
+    STANDARD_MODULE_HEADER,
+    "cgi-fcgi",
+    functions,
+    PHP_MINIT(muster),
+    PHP_MSHUTDOWN(muster),
+    nullptr,
+    PHP_RSHUTDOWN(muster),
+    PHP_MINFO(muster),
+    PHP_VERSION,
+    STANDARD_MODULE_PROPERTIES,
+};
+
+}  // namespace muster::php

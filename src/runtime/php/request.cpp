@@ -1,0 +1,312 @@
+// Drives the engine through one request. Frames that call it hold no owning objects.
+#include "runtime/php/request.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "runtime/php/engine.h"
+#include "runtime/php/headers.h"
+#include "runtime/php/ini_settings.h"
+#include "runtime/php/messages.h"
+#include "runtime/php/module.h"
+#include "runtime/php/state.h"
+
+namespace muster::php {
+
+namespace {
+
+using std::string_view;
+
+constexpr int kProtocol = 1000;  // HTTP/1.0, as php-fpm always says
+constexpr int kFatalExit = 255;
+
+char* mutableText(const char* text) {
+    return const_cast<char*>(text);
+}
+
+FileKind kindOf(const char* path) {
+    struct stat info {};
+    if (::stat(path, &info) != 0) {
+        return FileKind::missing;
+    }
+    return S_ISREG(info.st_mode) ? FileKind::regular : FileKind::other;
+}
+
+/// What an earlier request left when it was resolved but never run (ping, status page).
+void forgetUser() noexcept {
+    for (char** text : {&SG(request_info).auth_user, &SG(request_info).auth_password,
+                        &SG(request_info).auth_digest}) {
+        if (*text != nullptr) {
+            efree(*text);
+            *text = nullptr;
+        }
+    }
+}
+
+void takeBodyLength(const fastcgi::Params& params) noexcept {
+    const char* length = params.get("CONTENT_LENGTH");
+    // nginx sends an empty one for a chunked upload that it does not buffer.
+    state.bodyUntilEnd = length == nullptr || *length == '\0';
+    state.bodyLength = state.bodyUntilEnd ? 0 : std::strtol(length, nullptr, 10);
+    if (state.bodyLength < 0) {
+        state.bodyUntilEnd = true;
+    }
+}
+
+void fillRequestInfo(const fastcgi::Params& params) noexcept {
+    sapi_request_info& info = SG(request_info);
+    const char* type = params.get("CONTENT_TYPE");
+    info.query_string = mutableText(params.get("QUERY_STRING"));
+    info.request_uri = mutableText(state.path.uri);
+    info.content_type = type != nullptr ? type : "";
+    info.content_length = state.bodyUntilEnd ? -1 : state.bodyLength;
+    info.proto_num = kProtocol;
+    zend_try {
+        php_handle_auth_data(params.get("HTTP_AUTHORIZATION"));
+    }
+    zend_end_try();
+}
+
+void clearRequestInfo() noexcept {
+    sapi_request_info& info = SG(request_info);
+    info.request_method = nullptr;
+    info.query_string = nullptr;
+    info.request_uri = nullptr;
+    info.content_type = nullptr;
+    info.content_length = 0;
+    info.proto_num = kProtocol;
+}
+
+bool extensionAllowed(string_view script, const std::vector<std::string>& extensions) {
+    if (extensions.empty()) {
+        return true;
+    }
+    for (const std::string& extension : extensions) {
+        if (script.size() > extension.size() && script.ends_with(extension)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A page of the runtime's own. The engine may leave by longjmp when the peer is gone.
+void answer(int code, const char* text) noexcept {
+    zend_try {
+        SG(sapi_headers).http_response_code = code;
+        PHPWRITE(text, std::strlen(text));
+    }
+    zend_end_try();
+}
+
+/// The engine may open the script itself, or find it in OPcache without opening it, when nothing
+/// but this very path can be meant and it was seen to be a readable file.
+bool mayOpenLate(const char* path) noexcept {
+    const auto isSet = [](const char* setting) { return setting != nullptr && *setting != '\0'; };
+    return state.path.kind == FileKind::regular && *path == '/' && !isSet(PG(doc_root)) &&
+           !isSet(PG(user_dir)) && !isSet(PG(open_basedir)) &&
+           std::strstr(path, ".phar") == nullptr && ::access(path, R_OK) == 0;
+}
+
+bool openScript(zend_file_handle* file, const char* path) noexcept {
+    volatile bool opened = false;
+    zend_try {
+        if (mayOpenLate(path)) {
+            zend_stream_init_filename(file, path);
+            file->primary_script = true;
+            opened = true;
+        } else {
+            errno = 0;
+            opened = php_fopen_primary_script(file) == SUCCESS;
+        }
+    }
+    zend_end_try();
+    return opened;
+}
+
+void refuseUnopened(int error, const char* path) noexcept {
+    zend_try {
+        logMessage(LogLevel::error, "Unable to open primary script: %s (%s)", path,
+                   std::strerror(error));
+    }
+    zend_end_try();
+    if (error == EACCES) {
+        answer(403, "Access denied.\n");
+    } else {
+        answer(404, "No input file specified.\n");
+    }
+}
+
+/// The script's directory becomes the current one, as the engine would do it.
+void enterDirectoryOf(const char* path) noexcept {
+    const char* slash = std::strrchr(path, '/');
+    if (slash == nullptr) {
+        return;
+    }
+    char directory[MAXPATHLEN];
+    const auto length = slash == path ? 1 : static_cast<std::size_t>(slash - path);
+    if (length < sizeof directory) {
+        std::memcpy(directory, path, length);
+        directory[length] = '\0';
+        [[maybe_unused]] const int ignored = ::chdir(directory);
+    }
+}
+
+void execute(zend_file_handle* file, RequestIo& io) noexcept {
+    const bool ownDirectory = state.homeDirectory >= 0;
+    if (ownDirectory) {
+        SG(options) |= SAPI_OPTION_NO_CHDIR;
+        enterDirectoryOf(ZSTR_VAL(file->filename));
+    }
+    io.scriptStarts();
+    EG(exit_status) = 0;
+    state.executing = true;
+    php_execute_script(file);
+    state.executing = false;
+    if (ownDirectory) {
+        [[maybe_unused]] const int ignored = ::fchdir(state.homeDirectory);
+    }
+}
+
+/// fastcgi.error_header: a header line for responses of scripts that died.
+void applyErrorHeader() noexcept {
+    const char* line = moduleSettings.errorHeader;
+    if (EG(exit_status) != kFatalExit || line == nullptr || *line == '\0' || SG(headers_sent)) {
+        return;
+    }
+    zend_try {
+        sapi_header_line header = {};
+        header.line = line;
+        header.line_len = std::strlen(line);
+        sapi_header_op(SAPI_HEADER_REPLACE, &header);
+    }
+    zend_end_try();
+}
+
+/// Everything between the engine's request start-up and shutdown.
+void serve(RequestIo& io, const std::vector<std::string>& extensions) noexcept {
+    EG(exit_status) = 0;
+    if (SG(request_info).request_method == nullptr) {
+        return;
+    }
+    const char* script = state.path.script;
+    if (script == nullptr) {
+        zend_try {
+            logMessage(LogLevel::debug, "Primary script unknown");
+        }
+        zend_end_try();
+        answer(404, "File not found.\n");
+        return;
+    }
+    if (!extensionAllowed(script, extensions)) {
+        zend_try {
+            logMessage(LogLevel::notice,
+                       "Access to the script '%s' has been denied "
+                       "(see security.limit_extensions)",
+                       script);
+        }
+        zend_end_try();
+        answer(403, "Access denied.\n");
+        return;
+    }
+    zend_file_handle file;
+    std::memset(&file, 0, sizeof file);
+    if (!openScript(&file, script)) {
+        refuseUnopened(errno, script);
+        return;
+    }
+    execute(&file, io);
+    if (!file.in_list) {
+        zend_try {
+            zend_destroy_file_handle(&file);
+        }
+        zend_end_try();
+    }
+}
+
+void report(RequestIo& io) noexcept {
+    RequestResult result;
+    result.status = SG(sapi_headers).http_response_code;
+    result.memoryPeak = zend_memory_peak_usage(true);
+    result.header = responseHeader;
+    io.scriptReturned(result);
+}
+
+/// Without a length the engine cannot see that a form was cut short: nothing may act on it.
+bool formWasCut(RequestIo& io) noexcept {
+    return state.bodyUntilEnd && io.bodyAborted();
+}
+
+}  // namespace
+
+void noteMemoryExhaustion() noexcept {
+    if (PG(last_error_message) == nullptr || PG(last_error_type) != E_ERROR) {
+        return;
+    }
+    const string_view text(ZSTR_VAL(PG(last_error_message)), ZSTR_LEN(PG(last_error_message)));
+    if (text.starts_with("Allowed memory size of ") || text.starts_with("Out of memory")) {
+        state.memoryExhausted = true;
+    }
+}
+
+RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver) noexcept {
+    beginRequest(io);
+    forgetUser();
+    clearRequestInfo();
+    SG(server_context) = &io;
+    fastcgi::Params& params = io.params();
+    const PathRules rules{moduleSettings.fixPathinfo, moduleSettings.discardPath, PG(doc_root)};
+    state.path = resolver.resolve(params, rules, kindOf);
+    SG(sapi_headers).http_response_code = state.path.notFound ? 404 : 200;
+    SG(request_info).request_method = params.get("REQUEST_METHOD");
+    if (state.path.hasCandidate) {
+        takeBodyLength(params);
+        fillRequestInfo(params);
+    }
+    applyRequestSettings();
+
+    RequestInfo info;
+    info.method = SG(request_info).request_method;
+    info.uri = state.path.uri;
+    info.query = SG(request_info).query_string;
+    info.script = state.path.script;
+    info.user = SG(request_info).auth_user;
+    info.contentLength = state.bodyLength;
+    return info;
+}
+
+RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions) noexcept {
+    if (state.path.script != nullptr) {
+        SG(request_info).path_translated = estrdup(state.path.script);
+    }
+    if (php_request_startup() == FAILURE) {
+        io.finish();
+        state.io = nullptr;
+        return RunOutcome::broken;
+    }
+    if (formWasCut(io)) {
+        answer(400, "The request's body is incomplete.\n");
+    } else {
+        serve(io, extensions);
+    }
+    applyErrorHeader();
+    report(io);
+    noteMemoryExhaustion();
+    if (SG(request_info).path_translated != nullptr) {
+        efree(SG(request_info).path_translated);
+        SG(request_info).path_translated = nullptr;
+    }
+    php_request_shutdown(nullptr);
+    const bool exhausted = state.memoryExhausted;
+    SG(server_context) = nullptr;
+    clearRequestInfo();
+    state.io = nullptr;
+    return exhausted ? RunOutcome::recycle : RunOutcome::served;
+}
+
+}  // namespace muster::php

@@ -1,0 +1,92 @@
+// The plugin's face: muster's runtime interface on top of the engine.
+#include "worker/runtime.h"
+
+#include <fcntl.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/php/describe.h"
+#include "runtime/php/engine.h"
+#include "runtime/php/ini_settings.h"
+#include "runtime/php/request.h"
+#include "runtime/php/startup.h"
+#include "runtime/php/state.h"
+
+namespace muster::php {
+
+namespace {
+
+std::vector<std::string> splitWords(const std::string& text) {
+    constexpr const char* kSpace = " \t\r\n";
+    std::vector<std::string> words;
+    std::size_t end = 0;
+    while (true) {
+        const std::size_t start = text.find_first_not_of(kSpace, end);
+        if (start == std::string::npos) {
+            return words;
+        }
+        end = text.find_first_of(kSpace, start);
+        words.push_back(text.substr(start, end - start));
+    }
+}
+
+class PhpRuntime final : public Runtime {
+  public:
+    Result<void> load(const RuntimeConfig& config) override {
+        if (auto ok = startEngine(config); !ok) {
+            return ok;
+        }
+        extensions_ = splitWords(config.limitExtensions);
+        poweredBy_ = "X-Powered-By: PHP/" + engineVersion();
+        applyPoolSettings(config.values, config.adminValues);
+        return {};
+    }
+
+    Result<void> startWorker() override {
+        state.homeDirectory = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return {};
+    }
+
+    RequestInfo resolve(RequestIo& io) noexcept override { return resolveRequest(io, resolver_); }
+
+    RunOutcome run(RequestIo& io) noexcept override { return runRequest(io, extensions_); }
+
+    std::string_view poweredBy() noexcept override {
+        return PG(expose_php) ? std::string_view(poweredBy_) : std::string_view{};
+    }
+
+    void stopWorker() noexcept override {
+        state.io = nullptr;
+        SG(server_context) = nullptr;
+        php_module_shutdown();
+    }
+
+    int describe(const RuntimeConfig& config, Description what) override {
+        if (auto ok = startEngine(config); !ok) {
+            std::fprintf(stderr, "%s\n", ok.error().text().c_str());
+            return 70;
+        }
+        return printDescription(what);
+    }
+
+  private:
+    std::vector<std::string> extensions_;
+    std::string poweredBy_;
+    PathResolver resolver_;
+};
+
+Runtime* create() {
+    static PhpRuntime runtime;
+    return &runtime;
+}
+
+}  // namespace
+
+}  // namespace muster::php
+
+extern "C" __attribute__((visibility("default"))) const muster::RuntimeEntry musterRuntime;
+extern "C" const muster::RuntimeEntry musterRuntime = {muster::kRuntimeAbi, "php",
+                                                       muster::php::create};

@@ -1,0 +1,127 @@
+// The order in which the engine comes up (php-sapi-notes.md §2, §3).
+#include "runtime/php/startup.h"
+
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "runtime/php/engine.h"
+#include "runtime/php/environment.h"
+#include "runtime/php/ini_files.h"
+#include "runtime/php/messages.h"
+#include "runtime/php/sapi_module.h"
+
+namespace muster::php {
+
+namespace {
+
+/// A variable of the environment with another value for this object's lifetime.
+class ScopedVariable {
+  public:
+    ScopedVariable(const char* name, const std::string& value) : name_(name) {
+        if (const char* old = std::getenv(name)) {
+            old_ = old;
+        }
+        ::setenv(name, value.c_str(), 1);
+    }
+    ScopedVariable(const ScopedVariable&) = delete;
+    ScopedVariable& operator=(const ScopedVariable&) = delete;
+    ~ScopedVariable() {
+        if (old_) {
+            ::setenv(name_, old_->c_str(), 1);
+        } else {
+            ::unsetenv(name_);
+        }
+    }
+
+  private:
+    const char* name_;
+    std::optional<std::string> old_;
+};
+
+/// Definitions of -d as text of an ini file; a value that is not plain is quoted.
+std::string iniText(const std::vector<std::pair<std::string, std::string>>& definitions) {
+    std::string text;
+    for (const auto& [name, value] : definitions) {
+        const char first = value.empty() ? '\0' : value.front();
+        const bool plain = first == '\0' || first == '"' || first == '\'' ||
+                           std::isalnum(static_cast<unsigned char>(first)) != 0;
+        text.append(name).append("=");
+        text.append(plain ? value : '"' + value + '"').append("\n");
+    }
+    return text;
+}
+
+/// The engine's structures differ between minor versions, and its library's name does not say.
+Result<void> checkLibrary() {
+    const std::string_view built = ZEND_VERSION;
+    std::string wanted = "Zend Engine v";
+    wanted.append(built.substr(0, built.rfind('.') + 1));
+    const std::string_view found = get_zend_version();
+    if (!found.starts_with(wanted)) {
+        return plainError("libphp is not PHP " MUSTER_PHP_VERSION ": it says \"" +
+                          std::string(found.substr(0, found.find(','))) + "\"");
+    }
+    return {};
+}
+
+/// The engine keeps these strings until the process ends.
+char* keep(const std::string& text) {
+    return text.empty() ? nullptr : ::strdup(text.c_str());
+}
+
+/// libphp contains pcntl, php-fpm does not: a script that forks would have a second worker run
+/// down the same request, and one that takes over signals would not hear the manager.
+void removeProcessControl() {
+    constexpr std::string_view kName = "pcntl";
+    const auto* module = static_cast<const zend_module_entry*>(
+        zend_hash_str_find_ptr(&module_registry, kName.data(), kName.size()));
+    if (module == nullptr) {
+        return;
+    }
+    zend_unregister_functions(module->functions, -1, nullptr);
+    zend_hash_str_del(&module_registry, kName.data(), kName.size());
+    zend_collect_module_handlers();
+}
+
+}  // namespace
+
+Result<void> startEngine(const RuntimeConfig& config) {
+    prepareMessages(config.logLevel, config.logLimit);
+    if (auto ok = checkLibrary(); !ok) {
+        return ok;
+    }
+    const IniFiles files = locateIniFiles(config.iniPath, config.ignoreIni);
+    if (auto ok = checkReadable(files); !ok) {
+        return ok;
+    }
+    zend_signal_startup();
+    // The engine would put handlers of its own over ours at every request, and ask the kernel for
+    // each of them every time. Ours are safe at any moment, so nothing needs to be deferred; only
+    // the time limit's signal goes through the engine, which installs that one anyway.
+    SIGG(reset) = false;
+    sapi_startup(&sapiModule);
+    sapiModule.php_ini_path_override = keep(files.path);
+    sapiModule.php_ini_ignore = config.ignoreIni ? 1 : 0;
+    sapiModule.php_ini_ignore_cwd = 1;
+    sapiModule.ini_entries = keep(iniText(config.iniDefinitions));
+    sapiModule.executable_location = keep(config.executable);
+    {
+        const ScopedVariable scan("PHP_INI_SCAN_DIR", files.scanDirectory);
+        if (sapiModule.startup(&sapiModule) != SUCCESS) {
+            return plainError("PHP's module start-up failed");
+        }
+    }
+    removeProcessControl();
+    installEnvironmentHooks();
+    return {};
+}
+
+std::string engineVersion() {
+    const zval* version = zend_get_constant_str("PHP_VERSION", sizeof("PHP_VERSION") - 1);
+    return {Z_STRVAL_P(version), Z_STRLEN_P(version)};
+}
+
+}  // namespace muster::php

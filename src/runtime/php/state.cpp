@@ -1,0 +1,27 @@
+// The one state object, and its reset between requests.
+#include "runtime/php/state.h"
+
+#include <unistd.h>
+
+namespace muster::php {
+
+State state;
+
+void beginRequest(RequestIo& io) noexcept {
+    if (state.bodyFile >= 0) {
+        ::close(state.bodyFile);
+    }
+    state.io = &io;
+    state.path = {};
+    state.bodyLength = 0;
+    state.bodyUntilEnd = false;
+    state.executing = false;
+    state.shuttingDown = false;
+    state.saidSomething = false;
+    state.memoryExhausted = false;
+    state.bodyFile = -1;
+    state.bodyFileTried = false;
+    state.afterFinish = 0;
+}
+
+}  // namespace muster::php
