@@ -26,8 +26,9 @@ enum class Type {
     boolean,
     logLevel,
     processManager,
-    array,      ///< key[offset] = value
-    flagArray,  ///< the same with a boolean value
+    array,      ///< key[offset] = value, not empty
+    iniArray,   ///< the same for PHP settings: may be empty, known file settings made absolute
+    flagArray,  ///< the same with a boolean value; shares the target of an iniArray
 };
 
 /// Where the value lives: exactly one member pointer, matching the type.
@@ -35,6 +36,16 @@ using Target = std::variant<std::string GlobalSettings::*, int GlobalSettings::*
                             bool GlobalSettings::*, std::optional<LogLevel> GlobalSettings::*,
                             std::string PoolSettings::*, int PoolSettings::*, bool PoolSettings::*,
                             ProcessManager PoolSettings::*, std::vector<KeyValue> PoolSettings::*>;
+
+/// How -tt shows a value that its type alone does not settle (spec config §9).
+enum class DumpStyle {
+    standard,      ///< an unset text is "undefined", seconds end in "s"
+    plainSeconds,  ///< seconds without the "s"
+    emptyIsValue,  ///< an empty text is a value of its own
+};
+
+struct CheckContext;                    // checks.h
+using Check = void (*)(CheckContext&);  ///< run once per scope (pool) after everything is read
 
 struct Directive {
     std::string_view name;
@@ -44,14 +55,20 @@ struct Directive {
     std::string_view defaultText;  ///< as documented, e.g. "32", "none", "log/php-fpm.log"
     std::string_view expects;      ///< for error messages: "a whole number of at least 1"
     std::string_view text;         ///< what it is for, one or two sentences
+    Check check = nullptr;         ///< rules about the value and its neighbours; null: none
+    DumpStyle dump = DumpStyle::standard;
 };
 
+/// In the order of -tt's dump; the checks run in this order too. `include` is not a row: it is an
+/// act of the reader, valid in any scope, and keeps no value.
 [[nodiscard]] std::span<const Directive> directives();
+
+inline constexpr std::string_view kInclude = "include";
 
 /// Case-insensitive for scalars, exact for arrays (spec config §3.2). Null when unknown in scope.
 [[nodiscard]] const Directive* findDirective(Scope scope, std::string_view name, bool array);
 
-/// The nearest known name in any scope, when it is near enough to be meant.
+/// The nearest known name in any scope (`include` too), when it is near enough to be meant.
 [[nodiscard]] std::optional<std::string_view> suggestDirective(std::string_view name);
 
 }  // namespace muster::config

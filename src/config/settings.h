@@ -78,8 +78,7 @@ struct PoolSettings {
     bool clearEnv = true;
     std::string limitExtensions = ".php .phar";  ///< space or tab separated; empty: no limit
 
-    /// Newest first (spec config §6.2 "Array order"): the first of equal keys wins at run time
-    /// when later entries are applied before earlier ones; see orderedForUse().
+    /// Newest first, with duplicates, as -tt lists them; use them through orderedForUse().
     std::vector<KeyValue> env;
     std::vector<KeyValue> phpValues;  ///< flags are stored as "1" / "0"
     std::vector<KeyValue> phpAdminValues;
@@ -91,7 +90,11 @@ struct Configuration {
     std::vector<PoolSettings> pools;  ///< definition order
 };
 
-/// "static", "dynamic", "ondemand".
+/// The entries in the order they were written, each key once: of equal keys the first definition
+/// stands (spec config §6.2). Takes a list as stored in the settings (newest first).
+[[nodiscard]] std::vector<KeyValue> orderedForUse(const std::vector<KeyValue>& newestFirst);
+
+/// "static", "dynamic", "ondemand"; "undefined" for unset.
 [[nodiscard]] const char* processManagerName(ProcessManager pm);
 
 }  // namespace muster::config

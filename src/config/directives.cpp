@@ -1,0 +1,197 @@
+// The table itself, and looking names up in it.
+#include "config/directives.h"
+
+#include <algorithm>
+#include <array>
+
+#include "config/checks.h"
+#include "config/text.h"
+
+namespace muster::config {
+namespace {
+
+using G = GlobalSettings;
+using P = PoolSettings;
+
+constexpr std::string_view kNumber = "a whole number such as 5";
+constexpr std::string_view kTime = "a whole number with an optional unit s, m, h or d, such as 30s";
+constexpr std::string_view kYesNo = "yes or no";
+constexpr std::string_view kPath = "a path";
+constexpr std::string_view kName = "a name or a numeric id";
+
+constexpr auto kDirectives = std::to_array<Directive>({
+    // clang-format off
+    {"pid", Scope::global, Type::path, &G::pid, "none", kPath,
+     "File that holds the master's process id. A relative path starts at /var, or at -p."},
+    {"error_log", Scope::global, Type::path, &G::errorLog, "log/php-fpm.log", "a path, or syslog",
+     "File that takes muster's own messages, or the word syslog. A relative path starts at /var, "
+     "or at -p. The default's file name follows the name muster was started under."},
+    {"log_buffering", Scope::global, Type::boolean, &G::logBuffering, "yes", kYesNo,
+     "Collect a worker's output until its line is complete before it is logged."},
+    {"log_level", Scope::global, Type::logLevel, &G::logLevel, "notice",
+     "alert, error, warning, notice or debug",
+     "Least severity a message must have to be logged."},
+    {"log_limit", Scope::global, Type::integer, &G::logLimit, "1024",
+     "a whole number of at least 512",
+     "Bytes after which a logged line of worker output is wrapped.", checkLogLimit},
+    {"process_control_timeout", Scope::global, Type::seconds, &G::processControlTimeout, "0", kTime,
+     "How long workers may take to finish on a graceful stop or reload before they are ended. "
+     "0: muster's own deadline."},
+    {"daemonize", Scope::global, Type::boolean, &G::daemonize, "yes", kYesNo,
+     "Go to the background at start. The options -D and -F override it."},
+    {"rlimit_files", Scope::global, Type::integer, &G::rlimitFiles, "0", kNumber,
+     "Limit of open files for the master. 0: leave it as it is."},
+
+    {"user", Scope::pool, Type::text, &P::user, "none", kName,
+     "User the pool's processes run as. Required when muster is started as root, without effect "
+     "otherwise.", checkUser},
+    {"group", Scope::pool, Type::text, &P::group, "the user's primary group", kName,
+     "Group the pool's processes run as.", checkGroup},
+    {"listen", Scope::pool, Type::listen, &P::listen, "none",
+     "host:port, a port, or the path of a unix socket",
+     "Where the pool accepts FastCGI connections: HOST:PORT, PORT (on all addresses) or the path "
+     "of a unix socket. Required, and different for every pool.", checkListen},
+    {"listen.backlog", Scope::pool, Type::integer, &P::listenBacklog, "-1", kNumber,
+     "Connections the kernel may queue for the pool. -1: as many as the kernel allows.",
+     checkBacklog},
+    {"listen.owner", Scope::pool, Type::text, &P::listenOwner, "none", kName,
+     "Owner of the unix socket.", checkListenOwner},
+    {"listen.group", Scope::pool, Type::text, &P::listenGroup, "none", kName,
+     "Group of the unix socket.", checkListenGroup},
+    {"listen.mode", Scope::pool, Type::text, &P::listenMode, "0660",
+     "octal digits such as 0660", "Permissions of the unix socket, in octal digits.",
+     checkListenMode},
+    {"pm", Scope::pool, Type::processManager, &P::pm, "none", "static, dynamic or ondemand",
+     "How workers are kept: static (always pm.max_children), dynamic (between the spare limits) "
+     "or ondemand (started when a request comes). Required.", checkProcessManager},
+    {"pm.max_children", Scope::pool, Type::integer, &P::maxChildren, "0",
+     "a whole number such as 5",
+     "Most workers at a time, and so most requests at a time. Required, at least 1.",
+     checkMaxChildren},
+    {"pm.start_servers", Scope::pool, Type::integer, &P::startServers,
+     "midway between the spare limits", kNumber, "Workers to start with (dynamic).",
+     checkStartServers},
+    {"pm.min_spare_servers", Scope::pool, Type::integer, &P::minSpareServers, "0", kNumber,
+     "Fewest idle workers to keep (dynamic; at least 1 there).", checkMinSpare},
+    {"pm.max_spare_servers", Scope::pool, Type::integer, &P::maxSpareServers, "0", kNumber,
+     "Most idle workers to keep (dynamic; at least 1 there).", checkMaxSpare},
+    {"pm.max_spawn_rate", Scope::pool, Type::integer, &P::maxSpawnRate, "32", kNumber,
+     "Most workers to start at once when the pool grows (dynamic).", checkSpawnRate},
+    {"pm.process_idle_timeout", Scope::pool, Type::seconds, &P::processIdleTimeout, "10s", kTime,
+     "How long a worker may be idle before it is ended (ondemand).", checkIdleTimeout,
+     DumpStyle::plainSeconds},
+    {"pm.max_requests", Scope::pool, Type::integer, &P::maxRequests, "0", kNumber,
+     "Requests after which a worker is replaced by a fresh one. 0: never."},
+    {"pm.status_path", Scope::pool, Type::text, &P::statusPath, "none",
+     "a path such as /status", "URI that answers with the pool's status page.", checkStatusPath},
+    {"ping.path", Scope::pool, Type::text, &P::pingPath, "none", "a path such as /ping",
+     "URI that answers with ping.response, to see that the pool serves.", checkPingPath},
+    {"ping.response", Scope::pool, Type::text, &P::pingResponse, "pong", "a text",
+     "What ping.path answers with.", checkPingResponse},
+    {"access.log", Scope::pool, Type::path, &P::accessLog, "none", kPath,
+     "File that takes one line per request. A relative path starts at /usr, or at -p.",
+     checkAccessLog},
+    {"access.format", Scope::pool, Type::text, &P::accessFormat,
+     "\"%R - %u %t \\\"%m %r\\\" %s\"", "a format of %-tokens",
+     "Format of a line of access.log.", checkAccessFormat},
+    {"request_terminate_timeout", Scope::pool, Type::seconds, &P::requestTerminateTimeout, "0",
+     kTime, "How long a request may run before its worker is ended. 0: no limit."},
+    {"request_terminate_timeout_track_finished", Scope::pool, Type::boolean,
+     &P::requestTerminateTimeoutTrackFinished, "no", kYesNo,
+     "Apply request_terminate_timeout also to what a script does after its response is complete "
+     "(after fastcgi_finish_request() or in shutdown functions)."},
+    {"rlimit_files", Scope::pool, Type::integer, &P::rlimitFiles, "0", kNumber,
+     "Limit of open files for the pool's workers. 0: leave it as it is."},
+    {"chdir", Scope::pool, Type::path, &P::chdir, "none", "the path of an existing directory",
+     "Directory the workers change to at start.", checkChdir},
+    {"catch_workers_output", Scope::pool, Type::boolean, &P::catchWorkersOutput, "no", kYesNo,
+     "Write what workers print on stdout and stderr into the error log. no: it is dropped."},
+    {"decorate_workers_output", Scope::pool, Type::boolean, &P::decorateWorkersOutput, "yes",
+     kYesNo, "Put the pool and the worker before each caught line of output. no: the bare line."},
+    {"clear_env", Scope::pool, Type::boolean, &P::clearEnv, "yes", kYesNo,
+     "Hide the environment muster was started with from workers. no: pass it on."},
+    {"security.limit_extensions", Scope::pool, Type::text, &P::limitExtensions, ".php .phar",
+     "file extensions separated by spaces",
+     "Extensions a main script may have, separated by spaces. Empty: any.", nullptr,
+     DumpStyle::emptyIsValue},
+    {"env", Scope::pool, Type::array, &P::env, "none", "env[NAME] = value",
+     "Environment variable of the workers. A value that starts with $ is taken from the "
+     "environment muster was started with."},
+    {"php_value", Scope::pool, Type::iniArray, &P::phpValues, "none", "php_value[name] = value",
+     "PHP setting of the pool, which a script may still change."},
+    {"php_flag", Scope::pool, Type::flagArray, &P::phpValues, "none", "yes or no",
+     "The same for a PHP setting that is on or off."},
+    {"php_admin_value", Scope::pool, Type::iniArray, &P::phpAdminValues, "none",
+     "php_admin_value[name] = value", "PHP setting of the pool, which a script cannot change."},
+    {"php_admin_flag", Scope::pool, Type::flagArray, &P::phpAdminValues, "none", "yes or no",
+     "The same for a PHP setting that is on or off."},
+    // clang-format on
+});
+
+bool isArray(const Directive& directive) {
+    return directive.type == Type::array || directive.type == Type::iniArray ||
+           directive.type == Type::flagArray;
+}
+
+/// Edits between two names; a swap of neighbours counts once.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> beforeLast(b.size() + 1);
+    std::vector<std::size_t> last(b.size() + 1);
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+        last[j] = j;
+    }
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t change = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            row[j] = std::min({last[j] + 1, row[j - 1] + 1, change});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                row[j] = std::min(row[j], beforeLast[j - 2] + 1);
+            }
+        }
+        std::swap(beforeLast, last);
+        std::swap(last, row);
+    }
+    return last[b.size()];
+}
+
+}  // namespace
+
+std::span<const Directive> directives() {
+    return kDirectives;
+}
+
+const Directive* findDirective(Scope scope, std::string_view name, bool array) {
+    const std::string wanted = array ? std::string(name) : lowered(name);
+    for (const Directive& directive : kDirectives) {
+        if (directive.scope == scope && directive.name == wanted && isArray(directive) == array) {
+            return &directive;
+        }
+    }
+    return nullptr;
+}
+
+std::optional<std::string_view> suggestDirective(std::string_view name) {
+    constexpr std::size_t kLongestName = 64;
+    if (name.size() > kLongestName) {
+        return std::nullopt;
+    }
+    const std::string wanted = lowered(name);
+    std::optional<std::string_view> nearest;
+    std::size_t limit = name.size() <= 4 ? 1 : name.size() <= 8 ? 2 : 3;
+    const auto consider = [&](std::string_view candidate) {
+        const std::size_t edits = distance(wanted, candidate);
+        if (edits < limit || (edits == limit && !nearest)) {
+            nearest = candidate;
+            limit = edits;
+        }
+    };
+    for (const Directive& directive : kDirectives) {
+        consider(directive.name);
+    }
+    consider(kInclude);
+    return nearest;
+}
+
+}  // namespace muster::config

@@ -1,0 +1,38 @@
+// A configuration while it is being read: the settings plus what was written where.
+//
+// Plain data, shared by the reader and the checks; thrown away when the outcome is handed over.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/configuration.h"
+#include "config/directives.h"
+
+namespace muster::config {
+
+/// Which directives of one scope were written, and which of these could not be read. Keys are
+/// names of the table.
+struct Marks {
+    std::map<std::string_view, Origin> written;
+    std::set<std::string_view> failed;
+};
+
+struct PoolDraft {
+    PoolSettings settings;
+    Marks marks;
+};
+
+struct Draft {
+    GlobalSettings global;
+    Marks globalMarks;
+    std::vector<PoolDraft> pools;
+    std::vector<Message> messages;
+    bool parsed = true;
+    bool sectionsLost = false;  ///< a file or a section header could not be read: pools may lack
+};
+
+}  // namespace muster::config

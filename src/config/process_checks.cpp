@@ -1,0 +1,167 @@
+// Rules on the pool's process numbers: pm and everything below it.
+#include "config/checks.h"
+#include "config/text.h"
+
+namespace muster::config {
+namespace {
+
+bool dynamic(const CheckContext& context) {
+    return context.pool->pm == ProcessManager::dynamic && !context.failed("pm");
+}
+
+bool ondemand(const CheckContext& context) {
+    return context.pool->pm == ProcessManager::ondemand && !context.failed("pm");
+}
+
+std::string found(const CheckContext& context, std::string_view directive, int value) {
+    return context.found(directive, std::to_string(value));
+}
+
+std::string named(const CheckContext& context, std::string_view directive, int value) {
+    return std::string(directive) + " " + found(context, directive, value);
+}
+
+bool spareUsable(const CheckContext& context) {
+    const PoolSettings& pool = *context.pool;
+    return !context.failed("pm.min_spare_servers") && !context.failed("pm.max_spare_servers") &&
+           pool.minSpareServers > 0 && pool.maxSpareServers > 0;
+}
+
+bool maxChildrenUsable(const CheckContext& context) {
+    return !context.failed("pm.max_children") && context.pool->maxChildren > 0;
+}
+
+/// The limits agree with each other, so pm.start_servers can be judged by them.
+bool spareSound(const CheckContext& context) {
+    const PoolSettings& pool = *context.pool;
+    return spareUsable(context) && maxChildrenUsable(context) &&
+           pool.minSpareServers <= pool.maxSpareServers && pool.maxSpareServers <= pool.maxChildren;
+}
+
+std::string text(int value) {
+    return std::to_string(value);
+}
+
+}  // namespace
+
+void checkProcessManager(CheckContext& context) {
+    PoolSettings& pool = *context.pool;
+    if (pool.pm == ProcessManager::unset) {
+        context.report(
+            LogLevel::alert, "the process manager is missing (static, dynamic or ondemand)",
+            "expected pm = static, dynamic or ondemand in the section at " + where(pool.origin));
+    }
+    if (ondemand(context)) {
+        pool.startServers = 0;
+        pool.minSpareServers = 0;
+        pool.maxSpareServers = 0;
+    }
+}
+
+void checkBacklog(CheckContext& context) {
+    constexpr int kLargest = -1;
+    int& backlog = context.pool->listenBacklog;
+    if (ondemand(context) && backlog < kLargest) {
+        context.report(LogLevel::warning,
+                       "listen.backlog(" + text(backlog) +
+                           ") was too low for the ondemand process manager. I updated it for you "
+                           "to " +
+                           text(kLargest) + ".",
+                       found(context, "listen.backlog", backlog));
+        backlog = kLargest;
+    }
+}
+
+void checkMaxChildren(CheckContext& context) {
+    const int value = context.pool->maxChildren;
+    if (value < 1) {
+        context.report(LogLevel::alert, "pm.max_children must be a positive value",
+                       found(context, "pm.max_children", value) + ", expected at least 1");
+    }
+}
+
+void checkMinSpare(CheckContext& context) {
+    const int value = context.pool->minSpareServers;
+    if (dynamic(context) && value <= 0) {
+        context.report(LogLevel::alert,
+                       "pm.min_spare_servers(" + text(value) + ") must be a positive value",
+                       found(context, "pm.min_spare_servers", value) +
+                           ", expected at least 1 with pm = dynamic");
+    }
+}
+
+void checkMaxSpare(CheckContext& context) {
+    const PoolSettings& pool = *context.pool;
+    const int least = pool.minSpareServers;
+    const int most = pool.maxSpareServers;
+    if (!dynamic(context)) {
+        return;
+    }
+    if (most <= 0) {
+        context.report(LogLevel::alert,
+                       "pm.max_spare_servers(" + text(most) + ") must be a positive value",
+                       found(context, "pm.max_spare_servers", most) +
+                           ", expected at least 1 with pm = dynamic");
+    }
+    if (!spareUsable(context)) {
+        return;
+    }
+    if (maxChildrenUsable(context) && (least > pool.maxChildren || most > pool.maxChildren)) {
+        context.report(LogLevel::alert,
+                       "pm.min_spare_servers(" + text(least) + ") and pm.max_spare_servers(" +
+                           text(most) + ") cannot be greater than pm.max_children(" +
+                           text(pool.maxChildren) + ")",
+                       named(context, "pm.min_spare_servers", least) + ", " +
+                           named(context, "pm.max_spare_servers", most) + ", " +
+                           named(context, "pm.max_children", pool.maxChildren));
+    }
+    if (most < least) {
+        context.report(LogLevel::alert,
+                       "pm.max_spare_servers(" + text(most) +
+                           ") must not be less than pm.min_spare_servers(" + text(least) + ")",
+                       named(context, "pm.max_spare_servers", most) + ", " +
+                           named(context, "pm.min_spare_servers", least));
+    }
+}
+
+void checkStartServers(CheckContext& context) {
+    PoolSettings& pool = *context.pool;
+    const int least = pool.minSpareServers;
+    const int most = pool.maxSpareServers;
+    if (!dynamic(context) || !spareSound(context)) {
+        return;
+    }
+    if (pool.startServers <= 0) {
+        pool.startServers = least + (most - least) / 2;
+        context.report(
+            LogLevel::notice,
+            "pm.start_servers is not set. It's been set to " + text(pool.startServers) + ".", "");
+    } else if (pool.startServers < least || pool.startServers > most) {
+        context.report(LogLevel::alert,
+                       "pm.start_servers(" + text(pool.startServers) +
+                           ") must not be less than pm.min_spare_servers(" + text(least) +
+                           ") and not greater than pm.max_spare_servers(" + text(most) + ")",
+                       found(context, "pm.start_servers", pool.startServers) +
+                           ", expected a number from " + text(least) + " to " + text(most));
+    }
+}
+
+void checkSpawnRate(CheckContext& context) {
+    const int value = context.pool->maxSpawnRate;
+    if (dynamic(context) && value < 1) {
+        context.report(LogLevel::alert, "pm.max_spawn_rate must be a positive value",
+                       found(context, "pm.max_spawn_rate", value) + ", expected at least 1");
+    }
+}
+
+void checkIdleTimeout(CheckContext& context) {
+    const int value = context.pool->processIdleTimeout;
+    if (ondemand(context) && value < 1) {
+        context.report(
+            LogLevel::alert,
+            "pm.process_idle_timeout(" + text(value) + "s) must be greater than 0s",
+            found(context, "pm.process_idle_timeout", value) + ", expected at least 1 second");
+    }
+}
+
+}  // namespace muster::config

@@ -1,0 +1,58 @@
+// Text helpers.
+#include "config/text.h"
+
+#include <algorithm>
+
+namespace muster::config {
+
+std::string shown(std::string_view text) {
+    constexpr std::size_t kLongest = 120;
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string result;
+    for (const char c : text.substr(0, kLongest)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            result += "\\x";
+            result += kDigits[byte >> 4U];
+            result += kDigits[byte & 0x0fU];
+        } else {
+            result += c;
+        }
+    }
+    if (text.size() > kLongest) {
+        result += "...";
+    }
+    return result;
+}
+
+std::string quoted(std::string_view text) {
+    return "'" + shown(text) + "'";
+}
+
+std::string where(const Origin& origin) {
+    return "[" + shown(origin.file) + ":" + std::to_string(origin.line) + "]";
+}
+
+bool isBlank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && isBlank(text.front())) {
+        text.remove_prefix(1);
+    }
+    while (!text.empty() && isBlank(text.back())) {
+        text.remove_suffix(1);
+    }
+    return text;
+}
+
+std::string lowered(std::string_view text) {
+    std::string result(text);
+    std::transform(result.begin(), result.end(), result.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return result;
+}
+
+}  // namespace muster::config

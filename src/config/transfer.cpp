@@ -1,0 +1,201 @@
+// A pool's settings as JSON and back, through the table: what the master hands to a manager.
+//
+// Settings are bytes, JSON is Unicode: each byte travels as the code point of its number, so every
+// value comes back exactly.
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "config/configuration.h"
+#include "config/convert.h"
+
+namespace muster::config {
+namespace {
+
+using nlohmann::json;
+
+std::string widened(std::string_view bytes) {
+    std::string text;
+    text.reserve(bytes.size());
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x80) {
+            text += c;
+        } else {
+            text += static_cast<char>(0xc0U | (byte >> 6U));
+            text += static_cast<char>(0x80U | (byte & 0x3fU));
+        }
+    }
+    return text;
+}
+
+/// Nothing when the text holds a code point above 255.
+std::optional<std::string> narrowed(const std::string& text) {
+    std::string bytes;
+    bytes.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        if (byte < 0x80) {
+            bytes += text[i];
+            continue;
+        }
+        if ((byte != 0xc2 && byte != 0xc3) || i + 1 >= text.size()) {
+            return std::nullopt;
+        }
+        const auto next = static_cast<unsigned char>(text[++i]);
+        bytes += static_cast<char>(((byte & 0x03U) << 6U) | (next & 0x3fU));
+    }
+    return bytes;
+}
+
+json encodeValue(const std::string& value) {
+    return widened(value);
+}
+json encodeValue(int value) {
+    return value;
+}
+json encodeValue(bool value) {
+    return value;
+}
+json encodeValue(ProcessManager value) {
+    return processManagerName(value);
+}
+json encodeValue(const std::optional<LogLevel>& value) {
+    return value ? json(logLevelName(*value)) : json();
+}
+json encodeValue(const std::vector<KeyValue>& value) {
+    json list = json::array();
+    for (const KeyValue& entry : value) {
+        list.push_back({widened(entry.key), widened(entry.value)});
+    }
+    return list;
+}
+
+bool decodeValue(const json& from, std::string& to) {
+    if (!from.is_string()) {
+        return false;
+    }
+    auto bytes = narrowed(from.get_ref<const std::string&>());
+    if (bytes) {
+        to = std::move(*bytes);
+    }
+    return bytes.has_value();
+}
+bool decodeValue(const json& from, int& to) {
+    if (!from.is_number_integer() ||
+        (from.is_number_unsigned() &&
+         from.get<std::uint64_t>() > std::uint64_t{std::numeric_limits<int>::max()})) {
+        return false;
+    }
+    const auto value = from.get<std::int64_t>();
+    if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max()) {
+        return false;
+    }
+    to = static_cast<int>(value);
+    return true;
+}
+bool decodeValue(const json& from, bool& to) {
+    if (!from.is_boolean()) {
+        return false;
+    }
+    to = from.get<bool>();
+    return true;
+}
+bool decodeValue(const json& from, ProcessManager& to) {
+    for (const auto pm : {ProcessManager::unset, ProcessManager::fixed, ProcessManager::dynamic,
+                          ProcessManager::ondemand}) {
+        if (from == processManagerName(pm)) {
+            to = pm;
+            return true;
+        }
+    }
+    return false;
+}
+bool decodeValue(const json& from, std::optional<LogLevel>& to) {
+    if (from.is_null()) {
+        to.reset();
+        return true;
+    }
+    for (const auto level :
+         {LogLevel::debug, LogLevel::notice, LogLevel::warning, LogLevel::error, LogLevel::alert}) {
+        if (from == logLevelName(level)) {
+            to = level;
+            return true;
+        }
+    }
+    return false;
+}
+bool decodeValue(const json& from, std::vector<KeyValue>& to) {
+    if (!from.is_array()) {
+        return false;
+    }
+    to.clear();
+    for (const json& pair : from) {
+        KeyValue entry;
+        if (!pair.is_array() || pair.size() != 2 || !decodeValue(pair[0], entry.key) ||
+            !decodeValue(pair[1], entry.value)) {
+            return false;
+        }
+        to.push_back(std::move(entry));
+    }
+    return true;
+}
+
+// What a pool carries besides its directives.
+constexpr const char* kName = "pool name";
+constexpr const char* kFile = "section file";
+constexpr const char* kLine = "section line";
+
+/// Calls `visit(key, member)` for everything that travels; a flag's row shares its member with the
+/// row of the values.
+template <typename Ref, typename Pool, typename Visitor>
+void forEachMember(Pool& pool, Visitor visit) {
+    visit(kName, pool.name);
+    visit(kFile, pool.origin.file);
+    visit(kLine, pool.origin.line);
+    Ref settings{};
+    settings.pool = &pool;
+    for (const Directive& directive : directives()) {
+        if (directive.scope == Scope::pool && directive.type != Type::flagArray) {
+            visitTarget(directive, settings,
+                        [&](auto& member) { visit(std::string(directive.name), member); });
+        }
+    }
+}
+
+}  // namespace
+
+std::string encodePool(const PoolSettings& pool) {
+    json object = json::object();
+    forEachMember<ConstSettingsRef>(pool, [&](const std::string& key, const auto& member) {
+        object[key] = encodeValue(member);
+    });
+    return object.dump();
+}
+
+Result<PoolSettings> decodePool(const std::string& text) {
+    json object = json::parse(text, nullptr, false);
+    if (!object.is_object()) {
+        return plainError("pool settings: not a JSON object");
+    }
+    PoolSettings pool;
+    std::string problem;
+    forEachMember<SettingsRef>(pool, [&](const std::string& key, auto& member) {
+        const auto found = object.find(key);
+        if (found == object.end()) {
+            problem = "'" + key + "' is missing";
+        } else if (!decodeValue(*found, member)) {
+            problem = "'" + key + "' has a value of the wrong kind";
+        } else {
+            object.erase(found);
+        }
+    });
+    if (problem.empty() && !object.empty()) {
+        problem = "'" + object.begin().key() + "' is unknown";
+    }
+    if (!problem.empty()) {
+        return plainError("pool settings: " + problem);
+    }
+    return pool;
+}
+
+}  // namespace muster::config

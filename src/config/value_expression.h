@@ -1,0 +1,40 @@
+// Evaluates what stands right of '=' and between brackets: quotes, ${NAME}, bare words, bit
+// operators (spec config §3.3, §3.4).
+//
+// inih has no notion of these, so they are ours. Pure functions; nothing is read but through the
+// given look-up. Errors are php-fpm's text or "syntax error: found ..., expected ...".
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+namespace muster::config {
+
+/// The value behind ${NAME}; nothing when no source knows the name.
+using VariableLookup = std::function<std::optional<std::string>(const std::string& name)>;
+
+/// What a bare true/on/yes or false/off/no/none/null stands for (any case); nothing for other text.
+[[nodiscard]] std::optional<bool> reservedWord(std::string_view word);
+
+struct Value {
+    std::string text;
+    bool restDropped = false;  ///< an unmatched ' ended the value early, as in php-fpm
+};
+
+/// `raw` is the text after '=' up to the end of the line, comment included.
+[[nodiscard]] tl::expected<Value, std::string> evaluateValue(std::string_view raw,
+                                                             const VariableLookup& lookup);
+
+struct BracketText {
+    std::string text;
+    std::size_t end = 0;  ///< offset just behind the ']'
+};
+
+/// A section name or an array's key: `raw` starts just behind the '['.
+[[nodiscard]] tl::expected<BracketText, std::string> evaluateBrackets(std::string_view raw,
+                                                                      const VariableLookup& lookup);
+
+}  // namespace muster::config
