@@ -15,9 +15,7 @@
 namespace muster::fastcgi {
 namespace {
 
-constexpr std::uint64_t kFirstByteNs = 5 * kNsPerSecond;
-/// How much and how long a peer may go on sending after its answer.
-constexpr std::uint64_t kDrainNs = 2 * kNsPerSecond;
+/// How much a peer may go on sending after its answer.
 constexpr std::size_t kDrainBytes = std::size_t{8} << 20;
 
 /// False when the deadline has passed.
@@ -39,7 +37,8 @@ bool waitReadable(int fd, std::uint64_t deadlineNs) {
 }  // namespace
 
 struct ServerConnection::State {
-    explicit State(ParamsLimits limits) : reader(limits) {}
+    State(ParamsLimits limits, Patience patienceWithPeers)
+        : patience(patienceWithPeers), reader(limits) {}
 
     enum class Received { bytes, nothing, closed };
     Received receive(int flags);
@@ -47,6 +46,7 @@ struct ServerConnection::State {
     bool drainBody(std::uint64_t patienceNs);
     void linger();
 
+    const Patience patience;
     UniqueFd fd;
     RequestReader reader;
     ResponseWriter writer;
@@ -108,7 +108,7 @@ bool ServerConnection::State::drainBody(std::uint64_t patienceNs) {
 
 // A peer that is still sending would lose our answer to a reset: let it finish, within bounds.
 void ServerConnection::State::linger() {
-    const std::uint64_t deadline = monotonicNs() + kDrainNs;
+    const std::uint64_t deadline = monotonicNs() + patience.drainNs;
     std::size_t drained = 0;
     ::shutdown(fd.get(), SHUT_WR);
     while (drained <= kDrainBytes && waitReadable(fd.get(), deadline)) {
@@ -121,7 +121,8 @@ void ServerConnection::State::linger() {
     }
 }
 
-ServerConnection::ServerConnection(ParamsLimits limits) : state_(std::make_unique<State>(limits)) {}
+ServerConnection::ServerConnection(ParamsLimits limits, Patience patience)
+    : state_(std::make_unique<State>(limits, patience)) {}
 
 ServerConnection::~ServerConnection() = default;
 
@@ -151,7 +152,7 @@ bool ServerConnection::waitForRequest(int stopFd) {
     }
     if (std::exchange(s.fresh, false)) {
         // Most peers send their request right behind the connection: try before waiting.
-        const std::uint64_t deadline = monotonicNs() + kFirstByteNs;
+        const std::uint64_t deadline = monotonicNs() + s.patience.firstByteNs;
         State::Received received = s.receive(MSG_DONTWAIT);
         while (received == State::Received::nothing && waitReadable(s.fd.get(), deadline)) {
             received = s.receive(MSG_DONTWAIT);
@@ -291,7 +292,7 @@ bool ServerConnection::finish() {
         return true;
     }
     // What is left of the body is here already for most peers, also when nobody asked for it.
-    const bool consumed = s.drainBody(s.keepAlive ? kDrainNs : 0);
+    const bool consumed = s.drainBody(s.keepAlive ? s.patience.drainNs : 0);
     if (consumed && s.keepAlive) {
         return true;
     }

@@ -26,9 +26,15 @@ enum class HeadOutcome {
     protocol,  ///< outside the protocol or over a limit: close; problem() says what, for the log
 };
 
+/// How long a peer is waited for.
+struct Patience {
+    std::uint64_t firstByteNs = 5'000'000'000;  ///< on a fresh connection
+    std::uint64_t drainNs = 2'000'000'000;      ///< while it still sends after its answer
+};
+
 class ServerConnection {
   public:
-    explicit ServerConnection(ParamsLimits limits = {});
+    explicit ServerConnection(ParamsLimits limits = {}, Patience patience = {});
     ~ServerConnection();
     ServerConnection(const ServerConnection&) = delete;
     ServerConnection& operator=(const ServerConnection&) = delete;
@@ -38,10 +44,10 @@ class ServerConnection {
     [[nodiscard]] bool isOpen() const;
     [[nodiscard]] int fd() const;
 
-    /// Waits for the first byte of the next request. Fresh connection: at most 5 s, whatever
-    /// stopFd says. Kept-alive: until a byte, the peer's close, or until `stopFd` (-1: none) is
-    /// readable; a descriptor, because a flag set just before the wait would go unseen. Returns
-    /// false when there will be no request: close.
+    /// Waits for the first byte of the next request. Fresh connection: at most 5 s (Patience),
+    /// whatever stopFd says. Kept-alive: until a byte, the peer's close, or until `stopFd` (-1:
+    /// none) is readable; a descriptor, because a flag set just before the wait would go unseen.
+    /// Returns false when there will be no request: close.
     [[nodiscard]] bool waitForRequest(int stopFd = -1);
 
     /// Reads BEGIN_REQUEST and PARAMS to their end, or answers one GET_VALUES.

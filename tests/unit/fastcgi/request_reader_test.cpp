@@ -1,0 +1,582 @@
+// Framing driven by bytes: every cut of every stream gives the same requests.
+#include "fastcgi/request_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "fastcgi/client.h"
+
+namespace muster::fastcgi {
+namespace {
+
+constexpr ParamsLimits kSmallLimits{.totalBytes = 4000, .count = 20};
+
+std::string begin(std::uint16_t id, int role = 1, int flags = 1, std::size_t length = 8) {
+    std::string content(length, '\0');
+    content[1] = static_cast<char>(role);
+    content[2] = static_cast<char>(flags);
+    std::string bytes;
+    appendRecord(bytes, RecordType::beginRequest, id, content);
+    return bytes;
+}
+
+std::string record(RecordType type, std::uint16_t id, std::string_view content = {},
+                   std::uint8_t padding = 0) {
+    std::string bytes;
+    appendRecord(bytes, type, id, content, padding);
+    return bytes;
+}
+
+void give(RequestReader& reader, std::string_view bytes) {
+    const std::span<char> room = reader.room();
+    ASSERT_LE(bytes.size(), room.size());
+    std::copy(bytes.begin(), bytes.end(), room.begin());
+    reader.received(bytes.size());
+}
+
+// Drives a reader to the end of a stream cut at the given places and writes down what happens.
+class Transcript {
+  public:
+    void feed(std::string_view piece) {
+        while (!piece.empty() && !over_) {
+            const std::string_view fitting = piece.substr(0, reader_.room().size());
+            give(reader_, fitting);
+            piece.remove_prefix(fitting.size());
+            run();
+        }
+    }
+    [[nodiscard]] const std::string& text() const { return text_; }
+
+  private:
+    void run() {
+        using Progress = RequestReader::Progress;
+        for (;;) {
+            char block[7];
+            std::size_t taken = 0;
+            const Progress progress =
+                inRequest_ ? reader_.readBody(block, sizeof block, taken) : reader_.readHead();
+            text_.append(block, taken);
+            if (reader_.hasReplies()) {
+                replies_ += reader_.takeReplies().size();
+            }
+            switch (progress) {
+                case Progress::needMore:
+                    return;
+                case Progress::request:
+                    inRequest_ = true;
+                    text_ += "[request " + std::to_string(reader_.requestId());
+                    reader_.params().forEach([&](const Params::Entry& entry) {
+                        text_.append(" ").append(entry.name).append("=").append(entry.value);
+                    });
+                    text_ += reader_.wantsKeepAlive() ? " keep]" : " close]";
+                    break;
+                case Progress::ended:
+                    inRequest_ = false;
+                    text_ += "[end " + std::to_string(replies_) + "]";
+                    break;
+                case Progress::aborted:
+                    text_ += "[aborted]";
+                    over_ = true;
+                    return;
+                case Progress::violation:
+                    text_ += "[violation]";
+                    over_ = true;
+                    return;
+                case Progress::answered:
+                    text_ += "[answered]";
+                    break;
+                case Progress::delivered:
+                    break;
+            }
+        }
+    }
+
+    RequestReader reader_{kSmallLimits};
+    std::string text_;
+    std::size_t replies_ = 0;
+    bool inRequest_ = false;
+    bool over_ = false;
+};
+
+struct Record {
+    RecordHeader header;
+    std::string content;
+    bool whole = true;  ///< content and padding are there to their ends
+};
+
+// The same, told slowly by whole records: knows nothing of buffers, cuts and phases in between.
+class Reference {
+  public:
+    explicit Reference(const std::string& stream) : records_(split(stream)) {}
+
+    std::string text() {
+        while (next_ < records_.size() && betweenRequests()) {
+        }
+        return text_;
+    }
+
+  private:
+    static std::vector<Record> split(const std::string& stream) {
+        std::vector<Record> records;
+        std::size_t at = 0;
+        while (stream.size() - at >= kHeaderSize) {
+            Record found;
+            found.header = decodeHeader(
+                std::as_bytes(std::span(stream.data() + at, kHeaderSize)).first<kHeaderSize>());
+            at += kHeaderSize;
+            found.content = stream.substr(at, found.header.contentLength);
+            const std::size_t size =
+                std::size_t{found.header.contentLength} + found.header.paddingLength;
+            found.whole = stream.size() - at >= size;
+            at += std::min(size, stream.size() - at);
+            records.push_back(found);
+        }
+        return records;
+    }
+
+    static bool asksForMultiplexing(std::string_view rest) {
+        std::string_view name;
+        std::string_view value;
+        while (takePair(rest, name, value)) {
+            if (name == "FCGI_MPXS_CONNS") {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    bool violation() {
+        text_ += "[violation]";
+        return false;
+    }
+
+    bool betweenRequests() {
+        const Record& r = records_[next_++];
+        const RecordType type = r.header.type;
+        const bool data = type == RecordType::data && filter_ && r.header.requestId == id_;
+        if (r.header.version == 0) {
+            return violation();
+        }
+        if (data ||
+            (type == RecordType::stdIn && r.content.empty() && r.header.contentLength == 0)) {
+            return r.whole;
+        }
+        if (type == RecordType::getValues) {
+            text_ += r.whole ? "[answered]" : "";
+            replies_ += asksForMultiplexing(r.content) ? 32U : 8U;
+            return r.whole;
+        }
+        if (type != RecordType::beginRequest || r.header.contentLength != 8) {
+            return violation();
+        }
+        if (!r.whole) {
+            return false;
+        }
+        const auto role = static_cast<unsigned char>(r.content[1]);
+        if (r.content[0] != 0 || role < 1 || role > 3) {
+            return violation();
+        }
+        filter_ = role == 3;
+        id_ = r.header.requestId;
+        static constexpr const char* kRoles[] = {"RESPONDER", "AUTHORIZER", "FILTER"};
+        role_ = kRoles[role - 1];
+        keep_ = (r.content[2] & 1) != 0;
+        return head();
+    }
+
+    bool foreign(const Record& r) {
+        if (r.header.type == RecordType::beginRequest && r.whole) {
+            replies_ += 16;
+        }
+        return r.whole;
+    }
+
+    bool head() {
+        std::string pairs;
+        while (next_ < records_.size()) {
+            const Record& r = records_[next_++];
+            const RecordType type = r.header.type;
+            if (r.header.version == 0) {
+                return violation();
+            }
+            if (r.header.requestId != id_) {
+                if (!foreign(r)) {
+                    return false;
+                }
+                continue;
+            }
+            const bool empty = r.header.contentLength == 0;
+            if (empty && (type == RecordType::params || type == RecordType::stdIn)) {
+                return r.whole && announce(pairs) && (type == RecordType::stdIn ? end() : body());
+            }
+            if (type != RecordType::params ||
+                pairs.size() + r.header.contentLength > kSmallLimits.totalBytes) {
+                return violation();
+            }
+            pairs += r.content;
+            if (!r.whole) {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    bool announce(const std::string& pairs) {
+        Params params;
+        params.set("FCGI_ROLE", role_);
+        if (!params.decode(pairs, kSmallLimits)) {
+            return violation();
+        }
+        text_ += "[request " + std::to_string(id_);
+        params.forEach([&](const Params::Entry& entry) {
+            text_.append(" ").append(entry.name).append("=").append(entry.value);
+        });
+        text_ += keep_ ? " keep]" : " close]";
+        return true;
+    }
+
+    bool end() {
+        text_ += "[end " + std::to_string(replies_) + "]";
+        return true;
+    }
+
+    bool body() {
+        while (next_ < records_.size()) {
+            const Record& r = records_[next_++];
+            const RecordType type = r.header.type;
+            if (r.header.version == 0) {
+                return violation();
+            }
+            if (r.header.requestId != id_ || (type == RecordType::data && filter_)) {
+                if (!(r.header.requestId != id_ ? foreign(r) : r.whole)) {
+                    return false;
+                }
+                continue;
+            }
+            if (type == RecordType::abortRequest) {
+                text_ += "[aborted]";
+                return false;
+            }
+            if (type != RecordType::stdIn) {
+                return violation();
+            }
+            if (r.header.contentLength == 0) {
+                return r.whole && end();
+            }
+            text_ += r.content;
+            if (!r.whole) {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    std::vector<Record> records_;
+    std::size_t next_ = 0;
+    std::string text_;
+    std::size_t replies_ = 0;
+    const char* role_ = "";
+    std::uint16_t id_ = 0;
+    bool filter_ = false;
+    bool keep_ = false;
+};
+
+class StreamMaker {
+  public:
+    explicit StreamMaker(unsigned seed) : random_(seed) {}
+
+    unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
+
+    std::string stream() {
+        std::string bytes;
+        for (unsigned requests = 1 + below(3); requests > 0; --requests) {
+            if (below(6) == 0) {
+                bytes += record(RecordType::getValues, 0, encodePairs({{"FCGI_MPXS_CONNS", ""}}),
+                                padding());
+            }
+            appendRequest(bytes);
+        }
+        return bytes;
+    }
+
+    std::string mutated(std::string bytes) {
+        for (unsigned changes = 1 + below(3); changes > 0 && !bytes.empty(); --changes) {
+            const std::size_t at = below(static_cast<unsigned>(bytes.size()));
+            switch (below(4)) {
+                case 0:
+                    bytes.erase(at, 1 + below(9));
+                    break;
+                case 1:
+                    bytes.insert(at, 1 + below(9), static_cast<char>(below(12)));
+                    break;
+                case 2:
+                    bytes.resize(at);
+                    break;
+                default:
+                    bytes[at] = static_cast<char>(below(below(2) == 0 ? 12 : 256));
+            }
+        }
+        return bytes;
+    }
+
+  private:
+    std::uint8_t padding() { return static_cast<std::uint8_t>(below(3) == 0 ? below(256) : 0); }
+
+    std::string text(unsigned atMost) {
+        std::string made(below(atMost + 1), 'a');
+        for (char& c : made) {
+            c = static_cast<char>('a' + below(26));
+        }
+        return made;
+    }
+
+    void appendNoise(std::string& bytes, std::uint16_t id) {
+        const auto other = static_cast<std::uint16_t>(id + 1 + below(3));
+        if (below(8) == 0) {
+            bytes += below(2) == 0 ? begin(other) : record(RecordType::stdIn, other, text(9));
+        }
+    }
+
+    void appendPieces(std::string& bytes, RecordType type, std::uint16_t id, std::string_view all) {
+        while (!all.empty()) {
+            const std::size_t length = 1 + below(static_cast<unsigned>(all.size()));
+            bytes += record(type, id, all.substr(0, length), padding());
+            all.remove_prefix(length);
+            appendNoise(bytes, id);
+        }
+        bytes += record(type, id, {}, padding());
+    }
+
+    void appendRequest(std::string& bytes) {
+        static constexpr std::uint16_t kIds[] = {0, 1, 2, 65535};
+        const std::uint16_t id = kIds[below(4)];
+        const int role = static_cast<int>(1 + below(3));
+        ClientParams params;
+        for (unsigned count = below(6); count > 0; --count) {
+            params.emplace_back(text(6), text(below(5) == 0 ? 300 : 12));
+        }
+        bytes += begin(id, role, static_cast<int>(below(4)));
+        appendPieces(bytes, RecordType::params, id, encodePairs(params));
+        if (role == 3 && below(2) == 0) {
+            bytes += record(RecordType::data, id, text(20), padding());
+        }
+        appendPieces(bytes, RecordType::stdIn, id, text(100));
+    }
+
+    std::mt19937 random_;
+};
+
+std::string transcriptOf(const std::string& stream, StreamMaker& maker, unsigned longestPiece) {
+    Transcript transcript;
+    for (std::size_t at = 0; at < stream.size();) {
+        const std::size_t length = 1 + maker.below(longestPiece);
+        transcript.feed(std::string_view(stream).substr(at, length));
+        at += length;
+    }
+    return transcript.text();
+}
+
+TEST(RequestReader, any_cut_of_a_valid_stream_gives_the_same_requests) {
+    StreamMaker maker(1);
+    for (int round = 0; round < 60000; ++round) {
+        const std::string stream = maker.stream();
+        const std::string expected = Reference(stream).text();
+        ASSERT_EQ(transcriptOf(stream, maker, round % 3 == 0 ? 4000 : 40), expected) << round;
+    }
+}
+
+TEST(RequestReader, any_cut_of_a_damaged_stream_gives_what_its_records_say) {
+    StreamMaker maker(2);
+    int violations = 0;
+    for (int round = 0; round < 60000; ++round) {
+        const std::string stream = maker.mutated(maker.stream());
+        const std::string expected = Reference(stream).text();
+        ASSERT_EQ(transcriptOf(stream, maker, 60), expected) << round;
+        violations += expected.ends_with("[violation]") ? 1 : 0;
+    }
+    EXPECT_GT(violations, 1000);
+}
+
+TEST(RequestReader, one_byte_at_a_time_is_enough) {
+    StreamMaker maker(3);
+    for (int round = 0; round < 500; ++round) {
+        const std::string stream = maker.stream();
+        ASSERT_EQ(transcriptOf(stream, maker, 1), Reference(stream).text());
+    }
+}
+
+std::string tell(const std::string& stream) {
+    Transcript transcript;
+    transcript.feed(stream);
+    return transcript.text();
+}
+
+const std::string kHead1 = begin(1) + record(RecordType::params, 1, encodePairs({{"A", "b"}})) +
+                           record(RecordType::params, 1);
+constexpr const char* kHead1Text = "[request 1 A=b FCGI_ROLE=RESPONDER keep]";
+
+TEST(RequestReader, role_is_the_oldest_variable) {
+    EXPECT_EQ(tell(kHead1), kHead1Text);
+    EXPECT_EQ(tell(begin(1, 2, 0) + record(RecordType::params, 1)),
+              "[request 1 FCGI_ROLE=AUTHORIZER close]");
+}
+
+TEST(RequestReader, a_pair_may_be_split_over_records) {
+    const std::string pair = encodePairs({{"NAME", std::string(200, 'v')}});
+    std::string stream = begin(7);
+    for (const char byte : pair) {
+        stream += record(RecordType::params, 7, {&byte, 1}, 3);
+    }
+    stream += record(RecordType::params, 7);
+    EXPECT_EQ(tell(stream),
+              "[request 7 NAME=" + std::string(200, 'v') + " FCGI_ROLE=RESPONDER keep]");
+}
+
+TEST(RequestReader, padded_terminators_do_not_desynchronise) {
+    EXPECT_EQ(tell(begin(1) + record(RecordType::params, 1, {}, 200) +
+                   record(RecordType::stdIn, 1, "body", 5) + record(RecordType::stdIn, 1, {}, 9) +
+                   kHead1),
+              std::string("[request 1 FCGI_ROLE=RESPONDER keep]body[end 0]") + kHead1Text);
+}
+
+TEST(RequestReader, leading_empty_stdin_records_are_skipped) {
+    EXPECT_EQ(tell(record(RecordType::stdIn, 9, {}, 8) + record(RecordType::stdIn, 0) + kHead1),
+              kHead1Text);
+}
+
+TEST(RequestReader, missing_end_of_params_is_forgiven_before_an_empty_stdin) {
+    EXPECT_EQ(tell(begin(1) + record(RecordType::stdIn, 1)),
+              "[request 1 FCGI_ROLE=RESPONDER keep][end 0]");
+    EXPECT_EQ(tell(begin(1) + record(RecordType::stdIn, 1, "x")), "[violation]");
+}
+
+TEST(RequestReader, what_begins_no_request_is_a_violation) {
+    EXPECT_EQ(tell(record(RecordType::abortRequest, 1)), "[violation]");
+    EXPECT_EQ(tell(record(RecordType::data, 1, "x")), "[violation]");
+    EXPECT_EQ(tell(record(RecordType::params, 1, "x")), "[violation]");
+    EXPECT_EQ(tell(record(RecordType::stdIn, 1, "x")), "[violation]");
+    EXPECT_EQ(tell(record(RecordType::unknownType, 1)), "[violation]");
+    EXPECT_EQ(tell(record(static_cast<RecordType>(99), 1)), "[violation]");
+    EXPECT_EQ(tell(begin(1, 1, 0, 9)), "[violation]");
+    EXPECT_EQ(tell(begin(1, 1, 0, 7)), "[violation]");
+    EXPECT_EQ(tell(begin(1, 4)), "[violation]");
+    EXPECT_EQ(tell(begin(1, 0)), "[violation]");
+    EXPECT_EQ(tell("GET / HTTP/1.0\r\n\r\n"), "[violation]");
+}
+
+TEST(RequestReader, version_zero_is_a_violation_and_two_is_accepted) {
+    std::string stream = kHead1;
+    stream[0] = 0;
+    EXPECT_EQ(tell(stream), "[violation]");
+    stream[0] = 2;
+    EXPECT_EQ(tell(stream), kHead1Text);
+}
+
+TEST(RequestReader, abort_ends_the_body_and_before_the_body_everything) {
+    EXPECT_EQ(tell(begin(1) + record(RecordType::abortRequest, 1)), "[violation]");
+    EXPECT_EQ(tell(kHead1 + record(RecordType::stdIn, 1, "ab") +
+                   record(RecordType::abortRequest, 1, "c") + kHead1),
+              std::string(kHead1Text) + "ab[aborted]");
+}
+
+TEST(RequestReader, second_begin_of_the_same_id_is_a_violation) {
+    EXPECT_EQ(tell(kHead1 + begin(1)), std::string(kHead1Text) + "[violation]");
+    EXPECT_EQ(tell(begin(1) + begin(1)), "[violation]");
+}
+
+TEST(RequestReader, records_of_another_request_change_nothing_and_are_told_so) {
+    const std::string foreign = begin(2) +
+                                record(RecordType::params, 2, encodePairs({{"A", "evil"}}), 4) +
+                                record(RecordType::params, 2) +
+                                record(RecordType::stdIn, 2, "evil") + record(RecordType::stdIn, 2);
+    EXPECT_EQ(tell(begin(1) + foreign + record(RecordType::params, 1) + foreign +
+                   record(RecordType::stdIn, 1, "good") + foreign + record(RecordType::stdIn, 1)),
+              "[request 1 FCGI_ROLE=RESPONDER keep]good[end 48]");
+}
+
+TEST(RequestReader, foreign_records_have_a_budget) {
+    std::string stream = kHead1;
+    const std::string foreign = record(RecordType::stdIn, 2, std::string(60000, 'x'));
+    for (int i = 0; i < 5; ++i) {
+        stream += foreign;
+    }
+    EXPECT_EQ(tell(stream), std::string(kHead1Text) + "[violation]");
+}
+
+TEST(RequestReader, cannot_multiplex_answer_names_the_refused_request) {
+    RequestReader reader({});
+    give(reader, begin(1) + begin(0x0203));
+    EXPECT_EQ(reader.readHead(), RequestReader::Progress::needMore);
+    EXPECT_EQ(reader.takeReplies(),
+              std::string("\x01\x03\x02\x03\x00\x08\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00", 16));
+    EXPECT_FALSE(reader.hasReplies());
+}
+
+TEST(RequestReader, forged_requests_inside_a_body_stay_bytes) {
+    const std::string forged = kHead1 + record(RecordType::stdIn, 1);
+    const std::string told =
+        tell(kHead1 + record(RecordType::stdIn, 1, forged) + record(RecordType::stdIn, 1) +
+             begin(5, 1, 0) + record(RecordType::params, 5));
+    EXPECT_EQ(told, kHead1Text + forged + "[end 0][request 5 FCGI_ROLE=RESPONDER close]");
+}
+
+TEST(RequestReader, filter_data_is_passed_over_also_behind_the_body) {
+    const std::string data = record(RecordType::data, 1, "data", 4) + record(RecordType::data, 1);
+    EXPECT_EQ(
+        tell(begin(1, 3) + record(RecordType::params, 1) + data +
+             record(RecordType::stdIn, 1, "b") + record(RecordType::stdIn, 1) + data + kHead1),
+        std::string("[request 1 FCGI_ROLE=FILTER keep]b[end 0]") + kHead1Text);
+    EXPECT_EQ(tell(kHead1 + data), std::string(kHead1Text) + "[violation]");
+}
+
+TEST(RequestReader, get_values_knows_one_name) {
+    const auto answerTo = [](std::string_view query) {
+        RequestReader reader({});
+        give(reader, record(RecordType::getValues, 5, query, 3));
+        EXPECT_EQ(reader.readHead(), RequestReader::Progress::answered);
+        return reader.takeReplies();
+    };
+    const std::string known = std::string("\x01\x0a\x00\x00\x00\x12\x06\x00", 8) + "\x0f\x01" +
+                              "FCGI_MPXS_CONNS0" + std::string(6, '\0');
+    const std::string nothing("\x01\x0a\x00\x00\x00\x00\x00\x00", 8);
+    EXPECT_EQ(answerTo(encodePairs(
+                  {{"FCGI_MAX_CONNS", ""}, {"FCGI_MPXS_CONNS", "x"}, {"FCGI_MPXS_CONNS", ""}})),
+              known);
+    EXPECT_EQ(answerTo(encodePairs({{"FCGI_MAX_CONNS", ""}, {"FCGI_MAX_REQS", ""}})), nothing);
+    EXPECT_EQ(answerTo("\x7f"), nothing);
+    EXPECT_EQ(answerTo(""), nothing);
+}
+
+TEST(RequestReader, parameters_beyond_the_limits_end_the_connection) {
+    std::string stream = begin(1);
+    for (int i = 0; i < 5; ++i) {
+        stream += record(RecordType::params, 1, encodePairs({{"N", std::string(900, 'x')}}));
+    }
+    EXPECT_EQ(tell(stream), "[violation]");
+    ClientParams many;
+    for (int i = 0; i < 21; ++i) {
+        many.emplace_back("N" + std::to_string(i), "");
+    }
+    EXPECT_EQ(tell(begin(1) + record(RecordType::params, 1, encodePairs(many)) +
+                   record(RecordType::params, 1)),
+              "[violation]");
+}
+
+TEST(RequestReader, a_reset_reader_knows_nothing_of_the_connection_before) {
+    RequestReader reader({});
+    give(reader, record(RecordType::abortRequest, 1));
+    ASSERT_EQ(reader.readHead(), RequestReader::Progress::violation);
+    ASSERT_EQ(reader.readHead(), RequestReader::Progress::violation);
+    reader.reset();
+    EXPECT_TRUE(reader.atRecordStart());
+    give(reader, kHead1);
+    EXPECT_EQ(reader.readHead(), RequestReader::Progress::request);
+    EXPECT_FALSE(reader.betweenRequests());
+}
+
+}  // namespace
+}  // namespace muster::fastcgi
