@@ -1,0 +1,346 @@
+// The status page, byte for byte, and what hostile values make of it.
+#include "scoreboard/status_page.h"
+
+#include <gtest/gtest.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "board.h"
+
+namespace muster::scoreboard {
+namespace {
+
+constexpr std::uint64_t kStart = 1795216320 * kNsPerSecond;  // 20 Nov 2026 23:12:00 UTC
+
+template <std::size_t Size>
+void set(char (&field)[Size], const char* text) {
+    std::strncpy(field, text, Size - 1);
+}
+
+class StatusPageTest : public testing::Test {
+  protected:
+    static void SetUpTestSuite() {
+        ::setenv("TZ", "UTC", 1);
+        ::tzset();
+    }
+
+    StatusPageTest() {
+        pool_.name = "www";
+        pool_.processManager = 2;
+        pool_.startedWallNs = kStart;
+        pool_.takenNs = 100 * kNsPerSecond;
+        pool_.takenWallNs = kStart;
+        pool_.totals.requests = 3;
+        pool_.totals.maxActive = 1;
+        pool_.listenLimit = 4096;
+        pool_.idle = 1;
+        pool_.active = 1;
+        pool_.workers.resize(2);
+        WorkerSnapshot& running = pool_.workers[0];
+        running.pid = 4606;
+        running.stage = Stage::running;
+        running.startedNs = pool_.takenNs;
+        running.startedWallNs = kStart;
+        running.facts.requests = 2;
+        running.facts.acceptedNs = pool_.takenNs - 75'999;
+        running.facts.durationNs = 5;
+        running.facts.cpuNs = 5;
+        running.facts.memoryPeak = 5;
+        set(running.facts.method, "GET");
+        set(running.facts.uri, "/status");
+        set(running.facts.query, "full");
+        WorkerSnapshot& idle = pool_.workers[1];
+        idle.pid = 4607;
+        idle.stage = Stage::idle;
+        idle.startedNs = pool_.takenNs;
+        idle.startedWallNs = kStart;
+        idle.facts.requests = 1;
+        idle.facts.durationNs = 347'000;
+        idle.facts.memoryPeak = 2'097'152;
+        set(idle.facts.method, "GET");
+        set(idle.facts.uri, "/status");
+    }
+
+    [[nodiscard]] std::string text(bool full) const {
+        return renderStatus(pool_, {StatusFormat::text, full}).body;
+    }
+    [[nodiscard]] std::string json(bool full) const {
+        return renderStatus(pool_, {StatusFormat::json, full}).body;
+    }
+
+    PoolSnapshot pool_;
+};
+
+constexpr const char* kBriefText =
+    "pool:                 www\n"
+    "process manager:      dynamic\n"
+    "start time:           20/Nov/2026:23:12:00 +0000\n"
+    "start since:          0\n"
+    "accepted conn:        3\n"
+    "listen queue:         0\n"
+    "max listen queue:     0\n"
+    "listen queue len:     4096\n"
+    "idle processes:       1\n"
+    "active processes:     1\n"
+    "total processes:      2\n"
+    "max active processes: 1\n"
+    "max children reached: 0\n"
+    "slow requests:        0\n";
+
+constexpr const char* kWorkersText =
+    "\n************************\n"
+    "pid:                  4606\n"
+    "state:                Running\n"
+    "start time:           20/Nov/2026:23:12:00 +0000\n"
+    "start since:          0\n"
+    "requests:             2\n"
+    "request duration:     75\n"
+    "request method:       GET\n"
+    "request URI:          /status?full\n"
+    "content length:       0\n"
+    "user:                 -\n"
+    "script:               -\n"
+    "last request cpu:     0.00\n"
+    "last request memory:  0\n"
+    "\n************************\n"
+    "pid:                  4607\n"
+    "state:                Idle\n"
+    "start time:           20/Nov/2026:23:12:00 +0000\n"
+    "start since:          0\n"
+    "requests:             1\n"
+    "request duration:     347\n"
+    "request method:       GET\n"
+    "request URI:          /status\n"
+    "content length:       0\n"
+    "user:                 -\n"
+    "script:               -\n"
+    "last request cpu:     0.00\n"
+    "last request memory:  2097152\n";
+
+TEST_F(StatusPageTest, brief_text) {
+    EXPECT_EQ(text(false), kBriefText);
+}
+
+TEST_F(StatusPageTest, full_text) {
+    EXPECT_EQ(text(true), std::string(kBriefText) + kWorkersText);
+}
+
+constexpr const char* kPoolJson =
+    R"({"pool":"www","process manager":"dynamic","start time":1795216320,"start since":0,)"
+    R"("accepted conn":3,"listen queue":0,"max listen queue":0,"listen queue len":4096,)"
+    R"("idle processes":1,"active processes":1,"total processes":2,"max active processes":1,)"
+    R"("max children reached":0,"slow requests":0)";
+
+TEST_F(StatusPageTest, brief_json) {
+    EXPECT_EQ(json(false), std::string(kPoolJson) + "}");
+}
+
+TEST_F(StatusPageTest, full_json) {
+    EXPECT_EQ(
+        json(true),
+        std::string(kPoolJson) +
+            R"(, "processes":[{"pid":4606,"state":"Running","start time":1795216320,)"
+            R"("start since":0,"requests":2,"request duration":75,"request method":"GET",)"
+            R"("request uri":"\/status?full","content length":0,"user":"-","script":"-",)"
+            R"("last request cpu":0.00,"last request memory":0},)"
+            R"({"pid":4607,"state":"Idle","start time":1795216320,"start since":0,"requests":1,)"
+            R"("request duration":347,"request method":"GET","request uri":"\/status",)"
+            R"("content length":0,"user":"-","script":"-","last request cpu":0.00,)"
+            R"("last request memory":2097152}]})");
+}
+
+TEST_F(StatusPageTest, full_without_workers) {
+    pool_.workers.clear();
+    EXPECT_EQ(text(true), kBriefText);
+    EXPECT_EQ(json(true), std::string(kPoolJson) + R"(, "processes":[]})");
+}
+
+TEST_F(StatusPageTest, content_types_are_php_fpms) {
+    EXPECT_EQ(renderStatus(pool_, {StatusFormat::text, false}).contentType,
+              "Content-type: text/plain;charset=UTF-8");
+    EXPECT_EQ(renderStatus(pool_, {StatusFormat::json, false}).contentType,
+              "Content-Type: application/json");
+}
+
+TEST_F(StatusPageTest, process_manager_names) {
+    const std::pair<std::uint32_t, const char*> names[] = {
+        {1, "static"}, {2, "dynamic"}, {3, "ondemand"}, {0, "unknown"}, {~0U, "unknown"}};
+    for (const auto& [ordinal, name] : names) {
+        pool_.processManager = ordinal;
+        EXPECT_EQ(nlohmann::json::parse(json(false))["process manager"], name);
+    }
+}
+
+TEST_F(StatusPageTest, all_pool_numbers_have_their_place) {
+    pool_.takenWallNs = kStart + 61 * kNsPerSecond + 999;
+    pool_.totals = {11, 12, 13, 14, 15};
+    pool_.listenPending = 16;
+    pool_.idle = 17;
+    pool_.active = 18;
+    const auto page = nlohmann::json::parse(json(false));
+    EXPECT_EQ(page["start since"], 61);
+    EXPECT_EQ(page["accepted conn"], 11);
+    EXPECT_EQ(page["slow requests"], 12);
+    EXPECT_EQ(page["max children reached"], 13);
+    EXPECT_EQ(page["max active processes"], 14);
+    EXPECT_EQ(page["max listen queue"], 15);
+    EXPECT_EQ(page["listen queue"], 16);
+    EXPECT_EQ(page["idle processes"], 17);
+    EXPECT_EQ(page["active processes"], 18);
+    EXPECT_EQ(page["total processes"], 35);
+}
+
+TEST_F(StatusPageTest, cpu_is_a_share_of_the_last_request_and_only_shown_idle) {
+    WorkerSnapshot& worker = pool_.workers[1];
+    worker.facts.durationNs = 3'000'000;
+    worker.facts.cpuNs = 1'000'000;
+    EXPECT_NE(text(true).find("last request cpu:     33.33\n"), std::string::npos);
+    EXPECT_NE(json(true).find("\"last request cpu\":33.33,"), std::string::npos);
+    worker.stage = Stage::finishing;
+    EXPECT_EQ(text(true).find("33.33"), std::string::npos);
+    worker.stage = Stage::idle;
+    worker.facts.durationNs = 0;
+    EXPECT_NE(json(true).find("\"last request cpu\":0.00,\"last request memory\":2097152"),
+              std::string::npos);
+}
+
+TEST_F(StatusPageTest, an_empty_uri_is_a_dash) {
+    set(pool_.workers[0].facts.uri, "");
+    pool_.workers[0].facts.uri[0] = '\0';
+    pool_.workers[0].facts.query[0] = '\0';
+    EXPECT_EQ(nlohmann::json::parse(json(true))["processes"][0]["request uri"], "-");
+    EXPECT_NE(text(true).find("request URI:          -\n"), std::string::npos);
+}
+
+TEST_F(StatusPageTest, every_json_string_is_escaped) {
+    const char* nasty = "u\"\\/\b\f\n\r\t\x01<&'";
+    RequestFacts& facts = pool_.workers[0].facts;
+    set(facts.method, nasty);
+    set(facts.uri, nasty);
+    set(facts.query, nasty);
+    set(facts.user, nasty);
+    set(facts.script, nasty);
+    pool_.name = nasty;
+    const std::string body = json(true);
+    EXPECT_NE(body.find(R"("user":"u\"\\\/\b\f\n\r\t\u0001<&'")"), std::string::npos) << body;
+    const auto page = nlohmann::json::parse(body);
+    EXPECT_EQ(page["pool"], nasty);
+    for (const char* key : {"request method", "user", "script"}) {
+        EXPECT_EQ(page["processes"][0][key], nasty) << key;
+    }
+    EXPECT_EQ(page["processes"][0]["request uri"], std::string(nasty) + "?" + nasty);
+}
+
+TEST_F(StatusPageTest, json_unicode_is_escaped_and_invalid_bytes_are_dropped) {
+    const std::pair<std::string, std::string> samples[] = {
+        {"\xC3\xA9", "\\u00e9"},
+        {"\xE2\x82\xAC", "\\u20ac"},
+        {"\xF0\x9F\x98\x80", "\\ud83d\\ude00"},
+        {"\xF4\x8F\xBF\xBF", "\\udbff\\udfff"},
+        {"\xEF\xBF\xBF", "\\uffff"},
+        {"\x7F", "\x7F"},
+        {"a\xFF\xFEz", "az"},
+        {"a\x80z", "az"},
+        {"a\xC3", "a"},
+        {"a\xE2\x82z", "az"},
+        {"a\xC0\xAFz", "az"},
+        {"a\xE0\x80\xAFz", "az"},
+        {"a\xED\xA0\x80z", "az"},
+        {"a\xF4\x90\x80\x80z", "az"},
+        {"a\xF0\x80\x80\x80z", "az"},
+    };
+    for (const auto& [value, encoded] : samples) {
+        pool_.name = value;
+        EXPECT_TRUE(json(false).starts_with("{\"pool\":\"" + encoded + "\",")) << encoded;
+    }
+}
+
+TEST_F(StatusPageTest, no_value_can_forge_a_line_of_text) {
+    RequestFacts& facts = pool_.workers[0].facts;
+    const char* nasty = "a\r\nb\t\x1b\x7f";
+    set(facts.method, nasty);
+    set(facts.uri, nasty);
+    set(facts.query, nasty);
+    set(facts.user, nasty);
+    set(facts.script, nasty);
+    pool_.name = nasty;
+    const std::string body = text(true);
+    EXPECT_NE(body.find("user:                 a\\x0D\\x0Ab\\x09\\x1B\\x7F\n"), std::string::npos);
+    EXPECT_EQ(std::count(body.begin(), body.end(), '\n'), 14 + 2 * 15);
+}
+
+TEST_F(StatusPageTest, sane_text_values_are_shown_as_they_are) {
+    pool_.name = "w\\x0Aw \"\xC3\xA9\" <b>";
+    EXPECT_TRUE(text(false).starts_with("pool:                 w\\x0Aw \"\xC3\xA9\" <b>\n"));
+}
+
+TEST_F(StatusPageTest, noise_in_slots_gives_sane_pages) {
+    Board board(3);
+    std::mt19937_64 random(42);
+    for (int round = 0; round < 10000; ++round) {
+        scribble(&board.segment.slot(0), 3 * sizeof(Slot), random);
+        // Some slots odd, some even, most of them used; sometimes the pool's values, too.
+        board.segment.slot(0).sequence.store(static_cast<std::uint32_t>(round));
+        board.segment.slot(1).sequence.store(2);
+        board.segment.slot(0).pid.store(round + 1);
+        if (round % 16 == 0) {
+            Header& header = board.segment.header();
+            scribble(&header.processManager, sizeof header - offsetof(Header, processManager),
+                     random);
+        }
+        const PoolSnapshot snapshot = takeSnapshot(board.segment);
+        ASSERT_LE(snapshot.workers.size(), 3U);
+        ASSERT_GE(snapshot.workers.size(), 1U);
+        ASSERT_EQ(snapshot.idle + snapshot.active, snapshot.workers.size());
+        const std::string page = renderStatus(snapshot, {StatusFormat::text, true}).body;
+        ASSERT_EQ(static_cast<std::size_t>(std::count(page.begin(), page.end(), '\n')),
+                  14 + 15 * snapshot.workers.size());
+        const auto json = nlohmann::json::parse(
+            renderStatus(snapshot, {StatusFormat::json, true}).body, nullptr, false);
+        ASSERT_FALSE(json.is_discarded());
+        ASSERT_EQ(json["processes"].size(), snapshot.workers.size());
+    }
+}
+
+struct QuerySample {
+    const char* query;
+    StatusFormat format;
+    bool full;
+};
+class StatusQueryTest : public testing::TestWithParam<QuerySample> {};
+
+TEST_P(StatusQueryTest, keys_decide) {
+    const StatusQuery query = parseStatusQuery(GetParam().query);
+    EXPECT_EQ(query.format, GetParam().format) << GetParam().query;
+    EXPECT_EQ(query.full, GetParam().full) << GetParam().query;
+}
+
+INSTANTIATE_TEST_SUITE_P(Queries, StatusQueryTest,
+                         testing::Values(QuerySample{"", StatusFormat::text, false},
+                                         QuerySample{"json", StatusFormat::json, false},
+                                         QuerySample{"full", StatusFormat::text, true},
+                                         QuerySample{"json&full", StatusFormat::json, true},
+                                         QuerySample{"full&json", StatusFormat::json, true},
+                                         QuerySample{"json=0", StatusFormat::json, false},
+                                         QuerySample{"x=json&y=full", StatusFormat::text, false},
+                                         QuerySample{"JSON&Full", StatusFormat::text, false},
+                                         QuerySample{"jsonx&xfull", StatusFormat::text, false},
+                                         QuerySample{"json[]=1&full[a]", StatusFormat::json, true},
+                                         QuerySample{"json%5B%5D=1", StatusFormat::json, false},
+                                         QuerySample{"%6Aso%6e", StatusFormat::json, false},
+                                         QuerySample{"js%6", StatusFormat::text, false},
+                                         QuerySample{"json%", StatusFormat::text, false},
+                                         QuerySample{"+json&%20full", StatusFormat::json, true},
+                                         QuerySample{"json+", StatusFormat::text, false},
+                                         QuerySample{"&&&json&", StatusFormat::json, false},
+                                         QuerySample{"=json", StatusFormat::text, false},
+                                         QuerySample{"html", StatusFormat::text, false},
+                                         QuerySample{"xml&openmetrics", StatusFormat::text,
+                                                     false}));
+
+}  // namespace
+}  // namespace muster::scoreboard
