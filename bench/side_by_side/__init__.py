@@ -1,0 +1,1 @@
+# The parts of bench/compare: daemons, load, process figures, start-up time, report.
