@@ -2,9 +2,12 @@
 import re
 
 import tree
+from include_arrows import ARROWS
 
-# src/room/name.h, or room/name.{h,cpp} for a pair; a name without suffix stands for all its files.
-NAMED = re.compile(r"\bsrc/[\w./-]*\w")
+# With or without src/ before the room; a name without suffix stands for all its files.
+NAMED = re.compile(
+    r"(?<![\w./-])(?:src/[\w/-]+(?:\.\w+)?|(?:" + "|".join(ARROWS) + r")/[\w/-]+\.(?:h|cpp)\b)"
+)
 PAIR = re.compile(r"((?:src/)?[\w/]+)\.\{h,\s*cpp\}")
 
 
@@ -27,10 +30,10 @@ def check(root):
         if not is_mentioned(path, text)
     ]
     for match in NAMED.finditer(text):
-        name = match.group()
-        if not (root / name).exists() and not list(root.glob(name + ".*")):
+        name = match.group().removeprefix("src/")
+        if not (root / "src" / name).exists() and not list((root / "src").glob(name + ".*")):
             line = tree.line_of(text, match.start())
-            findings.append(f"ARCHITECTURE.md:{line}: {name} does not exist")
+            findings.append(f"ARCHITECTURE.md:{line}: src/{name} does not exist")
     return findings
 
 

@@ -158,8 +158,10 @@ class Architecture(LintCase):
         self.assert_finds(architecture, "src/base/new_act.cpp", "not mentioned")
 
     def test_finds_a_named_file_that_is_gone(self):
-        self.write("ARCHITECTURE.md", "base/io\n\nsrc/base/gone.cpp\n")
-        self.assert_finds(architecture, "ARCHITECTURE.md:3", "src/base/gone.cpp")
+        for name in ("src/base/gone.cpp", "`base/gone.cpp`", "src/base/gone"):
+            with self.subTest(name=name):
+                self.write("ARCHITECTURE.md", f"base/io, tests/base/gone.cpp\n\n{name}.\n")
+                self.assert_finds(architecture, "ARCHITECTURE.md:3", "src/base/gone")
 
 
 if __name__ == "__main__":
