@@ -37,13 +37,13 @@ http {{
         index index.php doku.php;
         {extra}
         location ~ ^/(status|ping)$ {{
-            include fastcgi_params;
+            include /etc/nginx/fastcgi_params;
             fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
             fastcgi_pass daemon;
         }}
         location ~ \\.php(/|$) {{
             fastcgi_split_path_info ^(.+?\\.php)(/.*)?$;
-            include fastcgi_params;
+            include /etc/nginx/fastcgi_params;
             fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
             fastcgi_param PATH_INFO $fastcgi_path_info;
             fastcgi_keep_conn {keep};
