@@ -15,11 +15,18 @@ def expand_pairs(text):
     return PAIR.sub(lambda match: f"{match.group(1)}.h {match.group(1)}.cpp", text)
 
 
+def has_word(text, word):
+    return re.search(rf"(?<![\w]){re.escape(word)}(?![\w])", text) is not None
+
+
 def is_mentioned(path, text):
-    """By its path from src/ or from the root, with or without its suffix."""
-    inner = str(path.relative_to("src"))
-    return any(re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", text) for name in
-               (inner, inner.rsplit(".", 1)[0]))
+    """By its path from src/, or by its bare name on a line that has the room; suffix or not."""
+    inner = path.relative_to("src")
+    if has_word(text, str(inner)) or has_word(text, str(inner.with_suffix(""))):
+        return True
+    room = f"{inner.parent}/"
+    lines = (line for line in text.splitlines() if room in line)
+    return any(has_word(line, inner.stem) for line in lines)
 
 
 def check(root):

@@ -152,6 +152,12 @@ class Architecture(LintCase):
                 self.write("ARCHITECTURE.md", mention)
                 self.assert_clean(architecture)
 
+    def test_a_row_of_a_room_may_list_bare_names(self):
+        self.write("ARCHITECTURE.md", "| `base/` | clock, io |\n")
+        self.assert_clean(architecture)
+        self.write("ARCHITECTURE.md", "| `log/` | clock, io |\n| `base/` | ios |\n")
+        self.assertEqual(len(architecture.check(self.root)), 2)
+
     def test_finds_a_file_that_is_not_mentioned(self):
         self.write("src/base/new_act.cpp")
         self.write("ARCHITECTURE.md", "src/base/io.{h,cpp}, base/new\n")
