@@ -43,7 +43,7 @@ struct ServerConnection::State {
     enum class Received { bytes, nothing, closed };
     Received receive(int flags);
     bool sendReplies();
-    bool drainBody(std::uint64_t patienceNs);
+    bool drainBody(std::uint64_t deadlineNs);
     void linger();
 
     const Patience patience;
@@ -82,9 +82,9 @@ bool ServerConnection::State::sendReplies() {
     return !reader.hasReplies() || sendAll(fd.get(), reader.takeReplies());
 }
 
-// Passes over the rest of the body; false when its end did not come within the budget.
-bool ServerConnection::State::drainBody(std::uint64_t patienceNs) {
-    const std::uint64_t deadline = patienceNs == 0 ? 0 : monotonicNs() + patienceNs;
+// Passes over the rest of the body; false when its end did not come within the budget. A
+// deadline in the past takes only what is there already.
+bool ServerConnection::State::drainBody(std::uint64_t deadlineNs) {
     std::size_t drained = 0;
     for (;;) {
         std::size_t taken = 0;
@@ -100,7 +100,7 @@ bool ServerConnection::State::drainBody(std::uint64_t patienceNs) {
         }
         const Received received = receive(MSG_DONTWAIT);
         if (received == Received::closed ||
-            (received == Received::nothing && !waitReadable(fd.get(), deadline))) {
+            (received == Received::nothing && !waitReadable(fd.get(), deadlineNs))) {
             return false;
         }
     }
@@ -109,9 +109,12 @@ bool ServerConnection::State::drainBody(std::uint64_t patienceNs) {
 // A peer that is still sending would lose our answer to a reset: let it finish, within bounds.
 void ServerConnection::State::linger() {
     const std::uint64_t deadline = monotonicNs() + patience.drainNs;
-    std::size_t drained = 0;
     ::shutdown(fd.get(), SHUT_WR);
-    while (drained <= kDrainBytes && waitReadable(fd.get(), deadline)) {
+    if (drainBody(deadline) && reader.buffered() == 0) {
+        return;
+    }
+    std::size_t drained = 0;
+    while (!peerClosed && drained <= kDrainBytes && waitReadable(fd.get(), deadline)) {
         char scratch[16384];
         const ssize_t n = ::recv(fd.get(), scratch, sizeof scratch, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
@@ -292,7 +295,7 @@ bool ServerConnection::finish() {
         return true;
     }
     // What is left of the body is here already for most peers, also when nobody asked for it.
-    const bool consumed = s.drainBody(s.keepAlive ? s.patience.drainNs : 0);
+    const bool consumed = s.drainBody(s.keepAlive ? monotonicNs() + s.patience.drainNs : 0);
     if (consumed && s.keepAlive) {
         return true;
     }

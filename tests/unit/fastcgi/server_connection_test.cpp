@@ -251,6 +251,7 @@ TEST_F(Conversation, aborted_body_is_told_and_closes) {
     ASSERT_EQ(next(), HeadOutcome::request);
     EXPECT_EQ(body(), "");
     EXPECT_TRUE(connection_.aborted());
+    halfClose();
     EXPECT_TRUE(connection_.finish());
     EXPECT_FALSE(connection_.isOpen());
 }

@@ -1,0 +1,58 @@
+// Renders, reopens, writes.
+#include "worker/access_log.h"
+
+#include <cstring>
+
+#include "base/io.h"
+#include "worker/worker.h"
+
+namespace muster::worker {
+
+AccessLog::AccessLog(const Inputs& inputs)
+    : fd_(inputs.fd),
+      epoch_(inputs.epoch),
+      newestEpoch_(inputs.newestEpoch),
+      format_(inputs.format),
+      errors_(inputs.errors),
+      orders_(UniqueFd(inputs.ordersFd)) {}
+
+// Several reopenings may wait; only the last descriptor matters.
+void AccessLog::takeNewest() {
+    for (;;) {
+        const auto outcome = orders_.receive(message_);
+        if (!outcome) {
+            errors_->warning("unable to receive the new access log: " + outcome.error().text());
+            return;
+        }
+        if (*outcome != MessageChannel::Outcome::message) {
+            return;
+        }
+        LogReopened reopened{};
+        if (message_.bytes.size() != sizeof reopened || message_.descriptors.size() != 1) {
+            errors_->warning("an order that this worker does not know was ignored");
+            continue;
+        }
+        std::memcpy(&reopened, message_.bytes.data(), sizeof reopened);
+        reopened_ = std::move(message_.descriptors.front());
+        fd_ = reopened_.get();
+        epoch_ = reopened.epoch;
+    }
+}
+
+void AccessLog::write(const log::AccessFacts& facts) {
+    if (newestEpoch_->load(std::memory_order_acquire) != epoch_) {
+        takeNewest();
+    }
+    line_.clear();
+    const bool cut = format_->render(facts, line_);
+    if (!line_.empty()) {
+        // A failing write (disk full) has nobody left to tell and must not cost the request.
+        writeAll(fd_, line_);
+    }
+    if (cut) {
+        errors_->notice("the log buffer is full (" + std::to_string(log::AccessFormat::kMaxLine) +
+                        "). The access log request has been truncated.");
+    }
+}
+
+}  // namespace muster::worker

@@ -1,0 +1,49 @@
+// A worker's writing end of the access log: one line, one write(2), into the newest file.
+//
+// Worker side. Borrows the descriptor it starts with and owns those that the manager sends after
+// a reopening; a new one is taken before the next line, never in the midst of anything.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/message_channel.h"
+#include "base/unique_fd.h"
+#include "log/access_format.h"
+#include "log/error_log.h"
+
+namespace muster::worker {
+
+class AccessLog {
+  public:
+    struct Inputs {
+        int fd = -1;  ///< -1: no access log
+        std::uint32_t epoch = 0;
+        int ordersFd = -1;  ///< taken over
+        const std::atomic<std::uint32_t>* newestEpoch = nullptr;
+        const log::AccessFormat* format = nullptr;
+        log::ErrorLog* errors = nullptr;
+    };
+    explicit AccessLog(const Inputs& inputs);
+
+    [[nodiscard]] bool isOn() const { return fd_ >= 0 && format_ != nullptr; }
+    [[nodiscard]] bool needsCpu() const { return isOn() && format_->needsCpu(); }
+
+    void write(const log::AccessFacts& facts);
+
+  private:
+    void takeNewest();
+
+    int fd_;
+    std::uint32_t epoch_;
+    const std::atomic<std::uint32_t>* newestEpoch_;
+    const log::AccessFormat* format_;
+    log::ErrorLog* errors_;
+    MessageChannel orders_;
+    ReceivedMessage message_;
+    UniqueFd reopened_;
+    std::string line_;
+};
+
+}  // namespace muster::worker

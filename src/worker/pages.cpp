@@ -1,0 +1,79 @@
+// Header blocks and bodies of the ping and status pages.
+#include "worker/pages.h"
+
+#include "scoreboard/status_page.h"
+
+namespace muster::worker {
+namespace {
+
+constexpr std::string_view kNoCache =
+    "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+    "Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n";
+constexpr std::string_view kEndOfLine = "\r\n";
+
+bool isHead(const RequestInfo& info) {
+    return std::string_view(info.method) == "HEAD";
+}
+
+std::string optionalLine(std::string_view line) {
+    return line.empty() ? std::string() : std::string(line).append(kEndOfLine);
+}
+
+}  // namespace
+
+Page pageFor(const config::PoolSettings& pool, const RequestInfo& info) {
+    if (info.method == nullptr || info.uri == nullptr) {
+        return Page::none;
+    }
+    if (!pool.pingPath.empty() && pool.pingPath == info.uri) {
+        return Page::ping;
+    }
+    if (!pool.statusPath.empty() && pool.statusPath == info.uri) {
+        return Page::status;
+    }
+    return Page::none;
+}
+
+PageResponse pingPage(const config::PoolSettings& pool, const RequestInfo& info,
+                      std::string_view poweredBy) {
+    PageResponse page;
+    page.headers = optionalLine(poweredBy);
+    page.headers.append("Content-type: text/plain;charset=UTF-8\r\n")
+        .append(kNoCache)
+        .append(kEndOfLine);
+    if (!isHead(info)) {
+        page.body = pool.pingResponse;
+    }
+    return page;
+}
+
+PageResponse statusPage(const scoreboard::PoolSnapshot& snapshot, const RequestInfo& info,
+                        std::string_view poweredBy) {
+    PageResponse page;
+    page.headers = optionalLine(poweredBy).append(kNoCache);
+    if (isHead(info)) {
+        // php-fpm leaves HEAD before it has chosen a format.
+        page.headers.append("Content-type: text/html; charset=UTF-8\r\n");
+    } else {
+        const char* query = info.query == nullptr ? "" : info.query;
+        auto rendered = scoreboard::renderStatus(snapshot, scoreboard::parseStatusQuery(query));
+        page.headers.append(rendered.contentType).append(kEndOfLine);
+        page.body = std::move(rendered.body);
+    }
+    page.headers.append(kEndOfLine);
+    return page;
+}
+
+std::string_view headerValue(std::string_view headers, std::string_view name) {
+    while (!headers.empty()) {
+        const std::string_view line = headers.substr(0, headers.find(kEndOfLine));
+        if (line.size() > name.size() + 2 && line.starts_with(name) &&
+            line.substr(name.size(), 2) == ": ") {
+            return line.substr(name.size() + 2);
+        }
+        headers.remove_prefix(std::min(headers.size(), line.size() + kEndOfLine.size()));
+    }
+    return {};
+}
+
+}  // namespace muster::worker

@@ -1,0 +1,33 @@
+// The pages a worker answers itself, without the runtime: ping and status (spec status.md §1–3).
+// Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/settings.h"
+#include "scoreboard/snapshot.h"
+#include "worker/runtime.h"
+
+namespace muster::worker {
+
+enum class Page { none, ping, status };
+
+/// Whether a resolved request is for one of the pages.
+[[nodiscard]] Page pageFor(const config::PoolSettings& pool, const RequestInfo& info);
+
+struct PageResponse {
+    std::string headers;  ///< CGI header block with the empty line at its end
+    std::string body;     ///< empty for HEAD
+};
+
+/// `poweredBy`: a whole header line, or empty.
+[[nodiscard]] PageResponse pingPage(const config::PoolSettings& pool, const RequestInfo& info,
+                                    std::string_view poweredBy);
+[[nodiscard]] PageResponse statusPage(const scoreboard::PoolSnapshot& snapshot,
+                                      const RequestInfo& info, std::string_view poweredBy);
+
+/// The value of a header in a header block, by its exact name; empty when absent.
+[[nodiscard]] std::string_view headerValue(std::string_view headers, std::string_view name);
+
+}  // namespace muster::worker

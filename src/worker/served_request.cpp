@@ -1,0 +1,181 @@
+// A request from its first byte to its last, and the record of it.
+#include "worker/served_request.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "log/worker_output.h"
+#include "scoreboard/snapshot.h"
+
+namespace muster::worker {
+namespace {
+
+std::uint64_t nsOf(const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * kNsPerSecond +
+           static_cast<std::uint64_t>(time.tv_usec) * 1000;
+}
+
+const char* orNull(const char* text) {
+    return text[0] == '\0' ? nullptr : text;
+}
+
+}  // namespace
+
+ServedRequest::ServedRequest(const WorkerInputs& inputs, fastcgi::ServerConnection& connection,
+                             scoreboard::SlotWriter& slot, AccessLog& accessLog)
+    : inputs_(&inputs),
+      connection_(&connection),
+      slot_(&slot),
+      accessLog_(&accessLog),
+      cpuBeforeNs_(cpuNs()) {}
+
+void ServedRequest::begin(const char* peer) {
+    peer_ = peer;
+    slot_->requestBegun(monotonicNs(), wallNs());
+    if (accessLog_->needsCpu()) {
+        timesBefore_ = cpuTimes();
+    }
+}
+
+RunOutcome ServedRequest::run() {
+    const RequestInfo info = inputs_->runtime->resolve(*this);
+    slot_->requestKnown(info.method, info.uri, info.query, info.user, info.script,
+                        info.contentLength);
+    RunOutcome outcome = RunOutcome::served;
+    if (const Page page = pageFor(*inputs_->pool, info); page != Page::none) {
+        servePage(page, info);
+    } else {
+        outcome = inputs_->runtime->run(*this);
+    }
+    finish();
+    if (inputs_->pool->catchWorkersOutput) {
+        writeAll(STDERR_FILENO, log::WorkerOutput::kRequestEndMarker);
+    }
+    return outcome;
+}
+
+void ServedRequest::servePage(Page page, const RequestInfo& info) {
+    scriptStarts();
+    const std::string_view poweredBy = inputs_->runtime->poweredBy();
+    const PageResponse response =
+        page == Page::ping
+            ? pingPage(*inputs_->pool, info, poweredBy)
+            : statusPage(scoreboard::takeSnapshot(*inputs_->segment), info, poweredBy);
+    writeStdout(response.headers.data(), response.headers.size());
+    writeStdout(response.body.data(), response.body.size());
+    pageHeaders_ = response.headers;
+    scriptReturned({});
+    pageHeaders_ = {};
+}
+
+fastcgi::Params& ServedRequest::params() noexcept {
+    return connection_->params();
+}
+
+std::size_t ServedRequest::readBody(char* buffer, std::size_t n) noexcept {
+    return connection_->readBody(buffer, n);
+}
+
+bool ServedRequest::bodyAborted() noexcept {
+    return connection_->aborted();
+}
+
+bool ServedRequest::writeStdout(const char* data, std::size_t n) noexcept {
+    return connection_->writeStdout(data, n);
+}
+
+bool ServedRequest::writeStderr(const char* data, std::size_t n) noexcept {
+    return connection_->writeStderr({data, n});
+}
+
+bool ServedRequest::flush() noexcept {
+    return connection_->flush();
+}
+
+bool ServedRequest::finish() noexcept {
+    // When the service stops nobody waits for one more request on this connection.
+    if (inputs_->segment->header().commands.draining.load(std::memory_order_relaxed) ==
+        kDrainStopping) {
+        connection_->refuseKeepAlive();
+    }
+    return connection_->finish();
+}
+
+bool ServedRequest::finished() noexcept {
+    return connection_->finished();
+}
+
+void ServedRequest::scriptStarts() noexcept {
+    slot_->setStage(scoreboard::Stage::running);
+}
+
+void ServedRequest::scriptReturned(const RequestResult& result) noexcept {
+    const std::uint64_t durationNs = monotonicNs() - slot_->facts().acceptedNs;
+    const std::uint64_t cpuNow = cpuNs();
+    slot_->requestDone(durationNs, cpuNow - cpuBeforeNs_, result.memoryPeak);
+    cpuBeforeNs_ = cpuNow;
+    if (accessLog_->isOn()) {
+        writeAccessLine(result, durationNs);
+    }
+}
+
+void ServedRequest::log(LogLevel level, const char* text) noexcept {
+    inputs_->log->write(level, text);
+}
+
+ServedRequest::CpuTimes ServedRequest::cpuTimes() {
+    CpuTimes times;
+    for (const auto who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+        rusage usage{};
+        ::getrusage(who, &usage);
+        times.userNs += nsOf(usage.ru_utime);
+        times.systemNs += nsOf(usage.ru_stime);
+    }
+    return times;
+}
+
+std::string_view ServedRequest::header(std::string_view name) const {
+    if (!pageHeaders_.empty()) {
+        return headerValue(pageHeaders_, name);
+    }
+    return result_->header == nullptr ? std::string_view() : result_->header(name);
+}
+
+void ServedRequest::writeAccessLine(const RequestResult& result, std::uint64_t durationNs) {
+    const scoreboard::RequestFacts& known = slot_->facts();
+    log::AccessFacts facts;
+    facts.pool = inputs_->pool->name.c_str();
+    facts.method = orNull(known.method);
+    facts.uri = orNull(known.uri);
+    facts.query = orNull(known.query);
+    facts.script = orNull(known.script);
+    facts.user = orNull(known.user);
+    facts.peer = peer_;
+    facts.contentLength = known.contentLength;
+    facts.status = result.status;
+    facts.durationNs = durationNs;
+    facts.acceptedWallNs = known.acceptedWallNs;
+    facts.nowWallNs = wallNs();
+    if (accessLog_->needsCpu()) {
+        const CpuTimes now = cpuTimes();
+        facts.userCpuNs = now.userNs - timesBefore_.userNs;
+        facts.systemCpuNs = now.systemNs - timesBefore_.systemNs;
+    }
+    facts.memoryPeak = result.memoryPeak;
+    facts.workerPid = ::getpid();
+    facts.masterPid = inputs_->master;
+    result_ = &result;
+    facts.context = this;
+    facts.param = [](const void* context, std::string_view name) {
+        return static_cast<const ServedRequest*>(context)->connection_->params().get(name);
+    };
+    facts.header = [](const void* context, std::string_view name) {
+        return static_cast<const ServedRequest*>(context)->header(name);
+    };
+    accessLog_->write(facts);
+    result_ = nullptr;
+}
+
+}  // namespace muster::worker

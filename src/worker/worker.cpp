@@ -1,0 +1,50 @@
+// The start and the end of a worker, in order.
+#include "worker/worker.h"
+
+#include <unistd.h>
+
+#include <csignal>
+
+#include "base/clock.h"
+#include "base/process.h"
+#include "base/signals.h"
+#include "worker/accept_loop.h"
+#include "worker/leave_signal.h"
+
+namespace muster::worker {
+namespace {
+
+WorkerExit cannotStart(const WorkerInputs& inputs, const Error& error) {
+    inputs.log->error("[pool " + inputs.pool->name + "] " + error.text());
+    inputs.log->error("[pool " + inputs.pool->name + "] child failed to initialize");
+    return WorkerExit::cannotStart;
+}
+
+}  // namespace
+
+WorkerExit runWorker(const WorkerInputs& inputs) {
+    setProcessTitle(inputs.title);
+    scoreboard::SlotWriter slot(*inputs.segment, inputs.slot);
+    slot.begin(::getpid(), monotonicNs(), wallNs());
+
+    // Signals are still blocked: one that comes now is handled once all of this stands.
+    if (!followParent(inputs.manager, SIGQUIT)) {
+        return WorkerExit::done;
+    }
+    const auto leave =
+        LeaveSignal::install(inputs.listenFd, inputs.segment->header().commands, inputs.manager);
+    if (!leave) {
+        return cannotStart(inputs, leave.error());
+    }
+    // The engine remembers the handlers it finds: ours has to be there before.
+    if (const auto started = inputs.runtime->startWorker(); !started) {
+        return cannotStart(inputs, started.error());
+    }
+    unblockAllSignals();
+
+    const WorkerExit exit = AcceptLoop(inputs, *leave, slot).run();
+    inputs.runtime->stopWorker();
+    return exit;
+}
+
+}  // namespace muster::worker
