@@ -14,14 +14,10 @@ constexpr std::size_t kKeptStorage = std::size_t{256} << 10;
 constexpr std::size_t kKeptEntries = 1024;
 constexpr std::size_t kFirstIndex = 128;
 
-// Names come from clients (HTTP_*): the seed keeps them from choosing colliding ones.
-std::uint64_t hashSeed() {
-    static const std::uint64_t seed = [] {
-        std::uint64_t value = 0x9e37'79b9'7f4a'7c15;
-        [[maybe_unused]] const ssize_t ignored = ::getrandom(&value, sizeof value, GRND_NONBLOCK);
-        return value;
-    }();
-    return seed;
+std::uint64_t randomSeed() {
+    std::uint64_t value = 0x9e37'79b9'7f4a'7c15;
+    [[maybe_unused]] const ssize_t ignored = ::getrandom(&value, sizeof value, GRND_NONBLOCK);
+    return value;
 }
 
 std::uint64_t mix(std::uint64_t state, std::uint64_t word) {
@@ -30,8 +26,8 @@ std::uint64_t mix(std::uint64_t state, std::uint64_t word) {
     return state ^ state >> 32U;
 }
 
-std::uint32_t hashOf(std::string_view name) {
-    std::uint64_t state = hashSeed() ^ name.size();
+std::uint32_t hashOf(std::string_view name, std::uint64_t seed) {
+    std::uint64_t state = seed ^ name.size();
     while (name.size() >= sizeof(std::uint64_t)) {
         std::uint64_t word = 0;
         std::memcpy(&word, name.data(), sizeof word);
@@ -40,7 +36,7 @@ std::uint32_t hashOf(std::string_view name) {
     }
     std::uint64_t rest = 0;
     std::memcpy(&rest, name.data(), name.size());
-    state = mix(mix(state, rest), hashSeed());
+    state = mix(mix(state, rest), seed);
     return static_cast<std::uint32_t>(state);
 }
 
@@ -128,6 +124,8 @@ const char* Params::keep(std::string_view text) {
 
 // The place in the index of `name`, or the free place where it would go. Erased entries stay
 // in the index as places that match nothing.
+Params::Params() : seed_(randomSeed()) {}
+
 std::size_t Params::probe(std::string_view name, std::uint32_t hash) const {
     const std::size_t mask = index_.size() - 1;
     for (std::size_t place = hash & mask;; place = (place + 1) & mask) {
@@ -160,7 +158,7 @@ void Params::set(std::string_view name, std::string_view value) {
     if ((entries_.size() + 1) * 2 > index_.size()) {
         growIndex();
     }
-    const std::uint32_t hash = hashOf(name);
+    const std::uint32_t hash = hashOf(name, seed_);
     const std::size_t place = probe(name, hash);
     const char* kept = keep(value);
     const auto valueLength = static_cast<std::uint32_t>(value.size());
@@ -179,7 +177,7 @@ void Params::erase(std::string_view name) {
     if (index_.empty()) {
         return;
     }
-    const std::size_t place = probe(name, hashOf(name));
+    const std::size_t place = probe(name, hashOf(name, seed_));
     if (index_[place] != 0) {
         entries_[index_[place] - 1].name = nullptr;
         ++erased_;
@@ -190,7 +188,7 @@ const Params::Entry* Params::find(std::string_view name) const {
     if (index_.empty()) {
         return nullptr;
     }
-    const std::size_t place = probe(name, hashOf(name));
+    const std::size_t place = probe(name, hashOf(name, seed_));
     return index_[place] == 0 ? nullptr : &entries_[index_[place] - 1];
 }
 

@@ -31,6 +31,8 @@ class Params {
         std::uint32_t hash;
     };
 
+    Params();
+
     /// Forgets everything; keeps the storage (unless it has grown beyond reason).
     void clear();
 
@@ -68,6 +70,9 @@ class Params {
         std::unique_ptr<char[]> bytes;
         std::size_t size;
     };
+    /// Names come from clients (HTTP_*): the seed keeps them from choosing colliding ones. A
+    /// member, because a runtime plugin has its own copy of this code and must find what we stored.
+    std::uint64_t seed_;
     std::vector<Entry> entries_;        ///< oldest first; erased entries have a null name
     std::vector<std::uint32_t> index_;  ///< hash table: position in entries_ + 1, 0 is free
     std::size_t erased_ = 0;
