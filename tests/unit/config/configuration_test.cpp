@@ -1,0 +1,206 @@
+// Paths, overrides, -tt's lines, and the way of a pool's settings to its manager.
+#include "config/configuration.h"
+
+#include <nlohmann/json.hpp>
+
+#include "config/directives.h"
+#include "config/paths.h"
+#include "config/reference.h"
+#include "fixture.h"
+
+namespace muster::config::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+using Whole = Files;
+
+TEST(Paths, are_put_behind_the_prefix) {
+    EXPECT_EQ(absolutePath("/a", "/p", kStateDirectory), "/a");
+    EXPECT_EQ(absolutePath("a", "", kStateDirectory), "/var/a");
+    EXPECT_EQ(absolutePath("a", "/p", kStateDirectory), "/p/a");
+    EXPECT_EQ(absolutePath("", "", kStateDirectory), "/var/");
+    EXPECT_EQ(absolutePoolPath("a", ""), "/usr/a");
+    EXPECT_EQ(absolutePoolPath("a", "/p"), "/p/a");
+    EXPECT_EQ(absolutePoolPath("a", "p"), "p/p/a");
+    EXPECT_EQ(absolutePoolPath("", "/p"), "");
+}
+
+TEST(Paths, php_settings_that_name_files_are_made_absolute) {
+    EXPECT_EQ(absoluteIniValue("error_log", "x.log", ""), "/usr/x.log");
+    EXPECT_EQ(absoluteIniValue("Error_Log", "x.log", "/p"), "/p/x.log");
+    EXPECT_EQ(absoluteIniValue("error_log", "syslog", ""), "syslog");
+    EXPECT_EQ(absoluteIniValue("sendmail_path", "/bin/x", ""), "/bin/x");
+    EXPECT_EQ(absoluteIniValue("memory_limit", "8M", ""), "8M");
+}
+
+TEST_F(Whole, paths_of_a_file_are_absolute_when_it_is_read) {
+    write("inc/a.conf", "access.log = l\nlisten = s\nphp_value[error_log] = e\n");
+    ReadOptions options;
+    options.prefix = path("");
+    options.prefix.pop_back();
+    const auto outcome =
+        read("pid = p\nerror_log = e\n" + kPool + "include = inc/*.conf\n", options);
+    EXPECT_TRUE(outcome.valid);
+    EXPECT_EQ(outcome.configuration.global.pid, path("p"));
+    EXPECT_EQ(outcome.configuration.global.errorLog, path("e"));
+    EXPECT_EQ(outcome.configuration.pools.at(0).accessLog, path("l"));
+    EXPECT_EQ(outcome.configuration.pools.at(0).listen, path("s"));
+    EXPECT_EQ(outcome.configuration.pools.at(0).phpValues.at(0).value, path("e"));
+}
+
+TEST_F(Whole, addresses_and_ports_are_no_paths) {
+    for (const char* listen : {"9000", "127.0.0.1:9000", "[::1]:9000", "localhost:9000"}) {
+        EXPECT_EQ(read(kPool + "listen = " + listen).configuration.pools.at(0).listen, listen);
+    }
+}
+
+TEST_F(Whole, error_log_follows_the_program_unless_written) {
+    EXPECT_EQ(read(kPool).configuration.global.errorLog, "/var/log/php-fpm.log");
+    ReadOptions options;
+    options.defaultErrorLog = "log/other.log";
+    EXPECT_EQ(read(kPool, options).configuration.global.errorLog, "/var/log/other.log");
+    EXPECT_EQ(read("error_log = SysLog\n" + kPool, options).configuration.global.errorLog,
+              "syslog");
+}
+
+TEST_F(Whole, command_line_and_file_each_have_their_say) {
+    ReadOptions options;
+    options.pidFile = "/g.pid";
+    options.daemonize = false;
+    EXPECT_EQ(read(kPool, options).configuration.global.pid, "/g.pid");
+    EXPECT_EQ(read("pid = /f.pid\n" + kPool, options).configuration.global.pid, "/f.pid");
+    EXPECT_FALSE(read("daemonize = yes\n" + kPool, options).configuration.global.daemonize);
+    EXPECT_EQ(read(kPool).configuration.global.pid, "");
+}
+
+TEST_F(Whole, dump_has_php_fpms_order_and_forms) {
+    const auto outcome = read(
+        "[global]\npid = /p\nprocess_control_timeout = 1m\n[www]\nuser = u\nlisten = /s\n"
+        "listen.backlog = 128\nlisten.mode = 0600\npm = ondemand\npm.max_children = 5\n"
+        "pm.process_idle_timeout = 20s\naccess.log = /l\naccess.format = %R\n"
+        "request_terminate_timeout = 60s\nclear_env = no\nenv[HOSTNAME] = $HOSTNAME\nenv[TMP] = "
+        "/tmp\nphp_value[memory_limit] = 32M\nphp_flag[display_errors] = off\n"
+        "php_admin_value[a] = 1\n");
+    ASSERT_TRUE(outcome.valid);
+    EXPECT_THAT(
+        dumpConfiguration(outcome.configuration),
+        ElementsAre(
+            "[global]", "\tpid = /p", "\terror_log = /var/log/php-fpm.log", "\tlog_buffering = yes",
+            "\tlog_level = unknown value", "\tlog_limit = 1024", "\tprocess_control_timeout = 60s",
+            "\tdaemonize = yes", "\trlimit_files = 0", " ", "[www]", "\tuser = u",
+            "\tgroup = undefined", "\tlisten = /s", "\tlisten.backlog = 128",
+            "\tlisten.owner = undefined", "\tlisten.group = undefined", "\tlisten.mode = 0600",
+            "\tpm = ondemand", "\tpm.max_children = 5", "\tpm.start_servers = 0",
+            "\tpm.min_spare_servers = 0", "\tpm.max_spare_servers = 0", "\tpm.max_spawn_rate = 32",
+            "\tpm.process_idle_timeout = 20", "\tpm.max_requests = 0",
+            "\tpm.status_path = undefined", "\tping.path = undefined",
+            "\tping.response = undefined", "\taccess.log = /l", "\taccess.format = %R",
+            "\trequest_terminate_timeout = 60s", "\trequest_terminate_timeout_track_finished = no",
+            "\trlimit_files = 0", "\tchdir = undefined", "\tcatch_workers_output = no",
+            "\tdecorate_workers_output = yes", "\tclear_env = no",
+            "\tsecurity.limit_extensions = .php .phar", "\tenv[TMP] = /tmp",
+            "\tenv[HOSTNAME] = $HOSTNAME", "\tphp_value[display_errors] = 0",
+            "\tphp_value[memory_limit] = 32M", "\tphp_admin_value[a] = 1", " "));
+}
+
+TEST(Settings, entries_for_use_are_in_writing_order_and_the_first_of_a_name_stands) {
+    EXPECT_THAT(orderedForUse({{"A", "3"}, {"B", "2"}, {"A", "1"}}),
+                ElementsAre(KeyValue{"A", "1"}, KeyValue{"B", "2"}));
+    EXPECT_TRUE(orderedForUse({}).empty());
+}
+
+PoolSettings unusualPool() {
+    PoolSettings pool;
+    for (int i = 0; i < 256; ++i) {
+        pool.name += static_cast<char>(i);
+    }
+    pool.origin = {"/etc/\xff.conf", 7};
+    pool.listen = "/run/\xc3\xa9\xe9.sock";
+    pool.pm = ProcessManager::ondemand;
+    pool.maxChildren = 2147483647;
+    pool.listenBacklog = -2147483647 - 1;
+    pool.clearEnv = false;
+    pool.limitExtensions = "";
+    pool.env = {{"A", "\xfe\"\\\n"}, {"A", ""}};
+    pool.phpAdminValues = {{"k", std::string("a\0b", 3)}};
+    return pool;
+}
+
+TEST(Transfer, every_byte_comes_back) {
+    const PoolSettings pool = unusualPool();
+    const std::string text = encodePool(pool);
+    const auto back = decodePool(text);
+    ASSERT_TRUE(back) << back.error().text();
+    EXPECT_EQ(encodePool(*back), text);
+    EXPECT_EQ(back->name, pool.name);
+    EXPECT_EQ(back->origin.file, pool.origin.file);
+    EXPECT_EQ(back->origin.line, 7);
+    EXPECT_EQ(back->listen, pool.listen);
+    EXPECT_EQ(back->pm, ProcessManager::ondemand);
+    EXPECT_EQ(back->maxChildren, 2147483647);
+    EXPECT_EQ(back->listenBacklog, pool.listenBacklog);
+    EXPECT_FALSE(back->clearEnv);
+    EXPECT_EQ(back->limitExtensions, "");
+    EXPECT_EQ(back->env, pool.env);
+    EXPECT_EQ(back->phpAdminValues, pool.phpAdminValues);
+}
+
+TEST(Transfer, every_directive_travels) {
+    const auto object = nlohmann::json::parse(encodePool(PoolSettings{}));
+    for (const Directive& directive : directives()) {
+        EXPECT_EQ(object.contains(std::string(directive.name)),
+                  directive.type != Type::flagArray &&
+                      (directive.scope == Scope::pool || directive.name == "rlimit_files"))
+            << directive.name;
+    }
+}
+
+TEST(Transfer, anything_but_a_whole_pool_is_refused) {
+    const auto problem = [](const std::string& text) {
+        const auto pool = decodePool(text);
+        return pool ? std::string("accepted") : pool.error().text();
+    };
+    for (const char* text : {"", "{", "[]", "1", "null", "\"x\""}) {
+        EXPECT_THAT(problem(text), HasSubstr("not a JSON object")) << text;
+    }
+    const auto with = [](const char* key, const nlohmann::json& value) {
+        auto object = nlohmann::json::parse(encodePool(PoolSettings{}));
+        object[key] = value;
+        return object.dump();
+    };
+    EXPECT_THAT(problem("{}"), HasSubstr("is missing"));
+    EXPECT_THAT(problem(with("surprise", 1)), HasSubstr("'surprise' is unknown"));
+    const std::vector<std::pair<const char*, nlohmann::json>> wrong = {
+        {"pm", "fixed"},
+        {"pm", 3},
+        {"pm.max_children", "5"},
+        {"pm.max_children", 2147483648U},
+        {"pm.max_children", -2147483649},
+        {"pm.max_children", 18446744073709551615U},
+        {"pm.max_children", 1.5},
+        {"clear_env", 1},
+        {"user", nullptr},
+        {"user", "\xe2\x82\xac"},
+        {"env", {{"A"}}},
+        {"env", {{"A", 1}}},
+        {"env", "A"},
+        {"section line", "1"},
+    };
+    for (const auto& [key, value] : wrong) {
+        EXPECT_THAT(problem(with(key, value)), HasSubstr("has a value of the wrong kind"))
+            << key << value;
+    }
+}
+
+TEST(Reference, is_current) {
+    const std::string file = MUSTER_SOURCE_DIR "/docs/directives.md";
+    if (std::getenv("MUSTER_WRITE_REFERENCE") != nullptr) {
+        std::ofstream(file) << directivesReference();
+    }
+    EXPECT_EQ(contentOf(file), directivesReference());
+}
+
+}  // namespace
+}  // namespace muster::config::test
