@@ -8,8 +8,6 @@
 
 #include <SAPI.h>
 #include <ext/standard/basic_functions.h>
-#include <ext/standard/dl.h>
-#include <ext/standard/head.h>
 #include <ext/standard/info.h>
 #include <fopen_wrappers.h>
 #include <php.h>
@@ -23,6 +21,12 @@
 #include <zend_modules.h>
 #include <zend_signal.h>
 #include <zend_stream.h>
+
+// These do not think of C++.
+extern "C" {
+#include <ext/standard/dl.h>
+#include <ext/standard/head.h>
+}
 
 // PHP puts its own formatting functions over the C library's.
 #undef snprintf

@@ -57,14 +57,14 @@ void importVariables(zval* table) noexcept {
     });
 }
 
-/// Hook: fills the result of getenv() without arguments; names stay as they were sent.
+/// Hook: fills the result of getenv() without arguments; past the input filter.
 void loadVariables(zval* table) noexcept {
     originalImport(table);
     if (state.io == nullptr) {
         return;
     }
     state.io->params().forEach([table](const Params::Entry& entry) {
-        add_assoc_stringl_ex(table, entry.name, entry.nameLength, entry.value, entry.valueLength);
+        php_register_variable_safe(entry.name, entry.value, entry.valueLength, table);
     });
 }
 

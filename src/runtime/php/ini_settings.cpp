@@ -126,10 +126,14 @@ void applyParameter(string_view parameter, Access access) noexcept {
     if (text == nullptr) {
         return;
     }
+    const std::size_t length = std::strlen(text);
     zend_try {
-        // The parser takes a mutable pointer but only reads.
-        zend_parse_ini_string(const_cast<char*>(text), true, ZEND_INI_SCANNER_NORMAL, applyParsed,
-                              &access);
+        // The parser overlooks a bare key that no newline ends.
+        char* lines = static_cast<char*>(emalloc(length + 2));
+        std::memcpy(lines, text, length);
+        std::memcpy(lines + length, "\n", 2);
+        zend_parse_ini_string(lines, true, ZEND_INI_SCANNER_NORMAL, applyParsed, &access);
+        efree(lines);
     }
     zend_end_try();
 }

@@ -90,9 +90,6 @@ void removeProcessControl() {
 
 Result<void> startEngine(const RuntimeConfig& config) {
     prepareMessages(config.logLevel, config.logLimit);
-    if (auto ok = checkLibrary(); !ok) {
-        return ok;
-    }
     const IniFiles files = locateIniFiles(config.iniPath, config.ignoreIni);
     if (auto ok = checkReadable(files); !ok) {
         return ok;
@@ -113,6 +110,9 @@ Result<void> startEngine(const RuntimeConfig& config) {
         if (sapiModule.startup(&sapiModule) != SUCCESS) {
             return plainError("PHP's module start-up failed");
         }
+    }
+    if (auto ok = checkLibrary(); !ok) {
+        return ok;
     }
     removeProcessControl();
     installEnvironmentHooks();
