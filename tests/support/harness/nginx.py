@@ -44,6 +44,8 @@ http {{
         location ~ \\.php(/|$) {{
             fastcgi_split_path_info ^(.+?\\.php)(/.*)?$;
             include /etc/nginx/fastcgi_params;
+            # The packaged file leaves the port out, and we are not on port 80.
+            fastcgi_param HTTP_HOST $http_host;
             fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
             fastcgi_param PATH_INFO $fastcgi_path_info;
             fastcgi_keep_conn {keep};
