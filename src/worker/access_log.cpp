@@ -1,8 +1,6 @@
 // Renders, reopens, writes.
 #include "worker/access_log.h"
 
-#include <cstring>
-
 #include "base/io.h"
 #include "worker/worker.h"
 
@@ -10,7 +8,6 @@ namespace muster::worker {
 
 AccessLog::AccessLog(const Inputs& inputs)
     : fd_(inputs.fd),
-      epoch_(inputs.epoch),
       newestEpoch_(inputs.newestEpoch),
       format_(inputs.format),
       errors_(inputs.errors),
@@ -27,21 +24,21 @@ void AccessLog::takeNewest() {
         if (*outcome != MessageChannel::Outcome::message) {
             return;
         }
-        LogReopened reopened{};
-        if (message_.bytes.size() != sizeof reopened || message_.descriptors.size() != 1) {
+        if (message_.bytes.size() != sizeof(LogReopened) || message_.descriptors.size() != 1) {
             errors_->warning("an order that this worker does not know was ignored");
             continue;
         }
-        std::memcpy(&reopened, message_.bytes.data(), sizeof reopened);
         reopened_ = std::move(message_.descriptors.front());
         fd_ = reopened_.get();
-        epoch_ = reopened.epoch;
     }
 }
 
 void AccessLog::write(const log::AccessFacts& facts) {
-    if (newestEpoch_->load(std::memory_order_acquire) != epoch_) {
+    // Descriptors are sent before the epoch is raised: what is not there now does not come for it.
+    const std::uint32_t newest = newestEpoch_->load(std::memory_order_acquire);
+    if (newest != checkedEpoch_) {
         takeNewest();
+        checkedEpoch_ = newest;
     }
     line_.clear();
     const bool cut = format_->render(facts, line_);

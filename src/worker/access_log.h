@@ -18,8 +18,7 @@ namespace muster::worker {
 class AccessLog {
   public:
     struct Inputs {
-        int fd = -1;  ///< -1: no access log
-        std::uint32_t epoch = 0;
+        int fd = -1;        ///< -1: no access log
         int ordersFd = -1;  ///< taken over
         const std::atomic<std::uint32_t>* newestEpoch = nullptr;
         const log::AccessFormat* format = nullptr;
@@ -36,7 +35,7 @@ class AccessLog {
     void takeNewest();
 
     int fd_;
-    std::uint32_t epoch_;
+    std::uint32_t checkedEpoch_ = 0;  ///< the newest one we have looked for
     const std::atomic<std::uint32_t>* newestEpoch_;
     const log::AccessFormat* format_;
     log::ErrorLog* errors_;

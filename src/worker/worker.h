@@ -49,10 +49,9 @@ struct WorkerInputs {
     scoreboard::Segment* segment = nullptr;
     std::uint32_t slot = 0;
     int listenFd = -1;
-    int wakeFd = -1;                   ///< eventfd of the manager; see Commands::wakeAtIdle
-    int ordersFd = -1;                 ///< worker's end of its orders channel
-    int accessLogFd = -1;              ///< -1: no access log
-    std::uint32_t accessLogEpoch = 0;  ///< Commands::logEpoch that accessLogFd belongs to
+    int wakeFd = -1;       ///< eventfd of the manager; see Commands::wakeAtIdle
+    int ordersFd = -1;     ///< worker's end of its orders channel
+    int accessLogFd = -1;  ///< -1: no access log
     const log::AccessFormat* accessFormat = nullptr;
     log::ErrorLog* log = nullptr;  ///< already in worker style on fd 2
     pid_t manager = 0;

@@ -41,7 +41,6 @@ class AccessLogOfAWorker : public testing::Test {
         auto end = duplicate(channel_->second.fd());
         channel_->second.close();
         return AccessLog({.fd = first_.writer.get(),
-                          .epoch = 0,
                           .ordersFd = end->release(),
                           .newestEpoch = &epoch_,
                           .format = &format_,
@@ -99,13 +98,13 @@ TEST_F(AccessLogOfAWorker, goes_to_the_newest_of_several_reopened_files) {
     EXPECT_EQ(third.content(), "/after\n/again\n");
 }
 
-TEST_F(AccessLogOfAWorker, keeps_the_old_file_until_the_new_one_is_there) {
-    AccessLog log = make("%r");
+TEST_F(AccessLogOfAWorker, worker_born_after_a_reopening_keeps_the_file_it_was_given) {
     epoch_ = 1;
+    AccessLog log = make("%r");
     log.write(factsOf("/early"));
     EXPECT_EQ(first_.content(), "/early\n");
     const Pipe second;
-    reopen(1, second);
+    reopen(2, second);
     log.write(factsOf("/late"));
     EXPECT_EQ(second.content(), "/late\n");
 }
