@@ -109,12 +109,17 @@ int activateDirectorySettings() noexcept {
     if (PG(user_ini_filename) != nullptr && *PG(user_ini_filename) != '\0') {
         root = state.io->params().get("DOCUMENT_ROOT");
     }
-    const char* slash = std::strrchr(path, '/');
-    if ((!perDirectory && root == nullptr) || slash == nullptr) {
+    if (!perDirectory && root == nullptr) {
         return SUCCESS;
     }
-    const auto length = static_cast<std::size_t>(slash - path) + 1;
-    char* directory = estrndup(path, length);
+    const std::size_t pathLength = std::strlen(path);
+    char* directory = static_cast<char*>(emalloc(pathLength + 2));
+    std::memcpy(directory, path, pathLength + 1);
+    std::size_t length = zend_dirname(directory, pathLength);
+    if (length == 0 || directory[length - 1] != '/') {
+        directory[length++] = '/';
+    }
+    directory[length] = '\0';
     if (perDirectory) {
         php_ini_activate_per_dir_config(directory, length);
     }
