@@ -1,0 +1,217 @@
+// Forks, buries, signals and listens to workers.
+#include "manager/children.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "worker/worker.h"
+
+namespace muster::manager {
+
+using scoreboard::Stage;
+
+Children::Children(const WorkerTemplate& shared, EventLoop& loop)
+    : shared_(&shared),
+      loop_(&loop),
+      pen_(*shared.segment),
+      slotUsed_(shared.segment->slotCount(), false) {}
+
+std::optional<std::uint32_t> Children::freeSlot() const {
+    const auto free = std::find(slotUsed_.begin(), slotUsed_.end(), false);
+    if (free == slotUsed_.end()) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint32_t>(free - slotUsed_.begin());
+}
+
+Result<pid_t> Children::fork() {
+    const auto slot = freeSlot();
+    if (!slot) {
+        return plainError("no free scoreboard slot");
+    }
+    const config::PoolSettings& pool = shared_->inputs->pool;
+    auto place = prepareWorkerPlace(pool.catchWorkersOutput, *slot);
+    if (!place) {
+        return tl::make_unexpected(place.error());
+    }
+    pen_.prepareSlot(*slot);
+    const std::uint64_t now = monotonicNs();
+    auto pid = forkWorker(*shared_, *place);
+    if (!pid) {
+        return pid;
+    }
+    slotUsed_[*slot] = true;
+    Child& child = children_.emplace_front();
+    child.pid = *pid;
+    child.slot = *slot;
+    child.startedNs = now;
+    child.orders = std::move(place->managerOrders);
+    child.out = std::move(place->outReader);
+    child.err = std::move(place->errReader);
+    if (pool.catchWorkersOutput) {
+        watchOutput(child);
+    }
+    return pid;
+}
+
+void Children::watchOutput(Child& child) {
+    const ManagerInputs& inputs = *shared_->inputs;
+    log::WorkerOutputOptions options;
+    options.pool = inputs.pool.name;
+    options.pid = child.pid;
+    options.decorate = inputs.pool.decorateWorkersOutput;
+    options.lineLimit = inputs.logLimit;
+    child.output = std::make_unique<log::WorkerOutput>(*shared_->log, std::move(options));
+    child.outWatch = loop_->whenReadable(
+        child.out.get(), [this, &child] { readOutput(child, log::OutputStream::out); });
+    child.errWatch = loop_->whenReadable(
+        child.err.get(), [this, &child] { readOutput(child, log::OutputStream::err); });
+}
+
+void Children::readOutput(Child& child, log::OutputStream stream) {
+    const bool isOut = stream == log::OutputStream::out;
+    UniqueFd& fd = isOut ? child.out : child.err;
+    char block[16384];
+    // A bounded turn: a worker that floods must not keep the manager from its other work.
+    for (int turn = 0; turn < 8; ++turn) {
+        const ssize_t n = ::read(fd.get(), block, sizeof block);
+        if (n > 0) {
+            child.output->feed(stream, {block, static_cast<std::size_t>(n)}, monotonicNs());
+            continue;
+        }
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return;
+        }
+        if (n < 0) {
+            shared_->log->error("unable to read what child " + std::to_string(child.pid) +
+                                " said into " + (isOut ? "stdout" : "stderr") + ": " +
+                                errnoText(errno) + " (" + std::to_string(errno) + ")");
+        }
+        (isOut ? child.outWatch : child.errWatch).cancel();
+        fd.reset();
+        return;
+    }
+}
+
+std::optional<Departure> Children::bury(pid_t pid, int status) {
+    const auto found = std::find_if(children_.begin(), children_.end(),
+                                    [pid](const Child& child) { return child.pid == pid; });
+    if (found == children_.end()) {
+        return std::nullopt;
+    }
+    Child& child = *found;
+    if (child.output) {
+        if (child.out) {
+            readOutput(child, log::OutputStream::out);
+        }
+        if (child.err) {
+            readOutput(child, log::OutputStream::err);
+        }
+        child.output->finish();
+    }
+    Departure departure;
+    departure.pid = pid;
+    departure.status = status;
+    departure.lifetimeNs = monotonicNs() - child.startedNs;
+    departure.toldToLeave = child.toldToLeave;
+    const auto last = scoreboard::copyWorker(*shared_->segment, child.slot, monotonicNs());
+    departure.served = last && last->facts.requests > 0;
+    if (stageOf(child) == Stage::idle) {
+        shared_->segment->header().hints.idle.fetch_sub(1, std::memory_order_relaxed);
+    }
+    pen_.retireSlot(child.slot);
+    slotUsed_[child.slot] = false;
+    children_.erase(found);
+    return departure;
+}
+
+bool Children::has(pid_t pid) const {
+    return std::any_of(children_.begin(), children_.end(),
+                       [pid](const Child& child) { return child.pid == pid; });
+}
+
+Stage Children::stageOf(const Child& child) const {
+    return scoreboard::readStage(*shared_->segment, child.slot);
+}
+
+PoolLoad Children::load() const {
+    PoolLoad load;
+    for (const Child& child : children_) {
+        ++load.running;
+        if (child.toldToLeave) {
+            continue;
+        }
+        const Stage stage = stageOf(child);
+        load.idle += stage == Stage::idle ? 1 : 0;
+        load.starting += stage == Stage::starting ? 1 : 0;
+    }
+    return load;
+}
+
+void Children::signalAll(int signal) {
+    for (const Child& child : children_) {
+        ::kill(child.pid, signal);
+    }
+}
+
+void Children::signalIdle(bool alsoKeptAlive) {
+    for (const Child& child : children_) {
+        const Stage stage = stageOf(child);
+        if (stage == Stage::idle || stage == Stage::starting ||
+            (alsoKeptAlive && stage == Stage::keepAlive)) {
+            ::kill(child.pid, SIGQUIT);
+        }
+    }
+}
+
+void Children::retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs) {
+    // A worker that was told before and still accepts did not hear it: insist, then force.
+    constexpr std::uint64_t kPatienceNs = 5 * kNsPerSecond;
+    Child* oldest = nullptr;
+    for (Child& child : children_) {
+        if (stageOf(child) != Stage::idle) {
+            continue;
+        }
+        if (child.toldToLeave) {
+            ::kill(child.pid, nowNs - child.toldToLeaveNs > kPatienceNs ? SIGKILL : SIGQUIT);
+            continue;
+        }
+        if (oldest == nullptr || child.startedNs < oldest->startedNs) {
+            oldest = &child;
+        }
+    }
+    if (oldest == nullptr) {
+        return;
+    }
+    const auto facts = scoreboard::copyWorker(*shared_->segment, oldest->slot, nowNs);
+    const std::uint64_t lastActive =
+        std::max(oldest->startedNs, facts ? facts->facts.acceptedNs + facts->facts.durationNs : 0);
+    if (nowNs < lastActive + idleForNs) {
+        return;
+    }
+    oldest->toldToLeave = true;
+    oldest->toldToLeaveNs = nowNs;
+    shared_->segment->order(oldest->slot).leave.store(1, std::memory_order_seq_cst);
+    ::kill(oldest->pid, SIGQUIT);
+}
+
+void Children::announceAccessLog(int fd) {
+    auto& epoch = shared_->segment->header().commands.logEpoch;
+    const std::uint32_t next = epoch.load(std::memory_order_relaxed) + 1;
+    const worker::LogReopened message{next};
+    for (Child& child : children_) {
+        // A worker whose channel is full has not looked for a long time; it keeps the old file
+        // until it takes one of the messages that wait there.
+        [[maybe_unused]] const auto sent =
+            child.orders.send(std::as_bytes(std::span(&message, 1)), {&fd, 1});
+    }
+    epoch.store(next, std::memory_order_release);
+}
+
+}  // namespace muster::manager

@@ -1,0 +1,87 @@
+// The workers of one generation as their manager knows them: its private truth.
+//
+// Pids, start times and states here are what fork(2) and waitpid(2) said; the scoreboard is only
+// asked what a worker is doing at the moment. Owns the workers' channels and output pipes, and
+// turns what they write into log lines. Manager process, single-threaded.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "log/worker_output.h"
+#include "manager/scaling.h"
+#include "manager/worker_birth.h"
+#include "scoreboard/snapshot.h"
+
+namespace muster::manager {
+
+struct Child {
+    pid_t pid = 0;
+    std::uint32_t slot = 0;
+    std::uint64_t startedNs = 0;
+    bool toldToLeave = false;  ///< idle-killed: not replaced when it goes
+    std::uint64_t toldToLeaveNs = 0;
+    std::uint64_t timedOutNs = 0;  ///< first SIGTERM of request_terminate_timeout
+    MessageChannel orders;
+    UniqueFd out;
+    UniqueFd err;
+    std::unique_ptr<log::WorkerOutput> output;  ///< only when the pool catches output
+    EventLoop::Watch outWatch;
+    EventLoop::Watch errWatch;
+};
+
+/// A reaped worker.
+struct Departure {
+    pid_t pid = 0;
+    int status = 0;
+    std::uint64_t lifetimeNs = 0;
+    bool toldToLeave = false;
+    bool served = false;  ///< had begun at least one request
+};
+
+class Children {
+  public:
+    /// All borrowed; they outlive the object.
+    Children(const WorkerTemplate& shared, EventLoop& loop);
+
+    /// Forks one worker into a free slot.
+    [[nodiscard]] Result<pid_t> fork();
+
+    /// A pid from waitpid; nothing when it is none of ours. Drains its output first.
+    [[nodiscard]] std::optional<Departure> bury(pid_t pid, int status);
+
+    [[nodiscard]] PoolLoad load() const;  ///< pending is left 0
+    [[nodiscard]] bool empty() const { return children_.empty(); }
+    [[nodiscard]] bool has(pid_t pid) const;
+    [[nodiscard]] int count() const { return static_cast<int>(children_.size()); }
+    [[nodiscard]] scoreboard::Stage stageOf(const Child& child) const;
+    [[nodiscard]] std::list<Child>& all() { return children_; }
+
+    /// Newest first, as php-fpm signals them.
+    void signalAll(int signal);
+    /// QUIT to those that accept (and, when the service stops, to those on an idle kept-alive
+    /// connection); the busy ones see the flag in the scoreboard.
+    void signalIdle(bool alsoKeptAlive);
+    /// Tells the idle worker with the oldest start to leave; a repeated call insists.
+    void retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs);
+    /// Hands the new access log to every worker, then announces it.
+    void announceAccessLog(int fd);
+
+  private:
+    std::optional<std::uint32_t> freeSlot() const;
+    void watchOutput(Child& child);
+    void readOutput(Child& child, log::OutputStream stream);
+
+    const WorkerTemplate* shared_;
+    EventLoop* loop_;
+    scoreboard::PoolWriter pen_;
+    std::list<Child> children_;  ///< newest first
+    std::vector<bool> slotUsed_;
+};
+
+}  // namespace muster::manager

@@ -1,0 +1,81 @@
+// ManagerInputs as CBOR and back.
+#include "manager/inputs.h"
+
+#include <nlohmann/json.hpp>
+
+#include "config/configuration.h"
+
+namespace muster::manager {
+namespace {
+
+using nlohmann::json;
+
+// Paths and -d values are bytes, not always UTF-8: they travel as CBOR byte strings.
+json bytesOf(const std::string& text) {
+    return json::binary({text.begin(), text.end()});
+}
+
+std::string textOf(const json& value) {
+    const auto& bytes = value.get_binary();
+    return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+std::string encodeInputs(const ManagerInputs& inputs) {
+    json definitions = json::array();
+    for (const auto& [name, value] : inputs.iniDefinitions) {
+        definitions.push_back(json::array({bytesOf(name), bytesOf(value)}));
+    }
+    const json document = {
+        {"pool", bytesOf(config::encodePool(inputs.pool))},
+        {"dropPrivileges", inputs.dropPrivileges},
+        {"uid", inputs.identity.uid},
+        {"gid", inputs.identity.gid},
+        {"userName", bytesOf(inputs.identity.userName)},
+        {"home", bytesOf(inputs.identity.home)},
+        {"titlePrefix", bytesOf(inputs.titlePrefix)},
+        {"iniPath", bytesOf(inputs.iniPath)},
+        {"ignoreIni", inputs.ignoreIni},
+        {"iniDefinitions", definitions},
+        {"logLevel", static_cast<int>(inputs.logLevel)},
+        {"logLimit", inputs.logLimit},
+        {"masterPid", inputs.masterPid},
+        {"stopTimeoutMs", inputs.stopTimeoutMs},
+    };
+    const auto packed = json::to_cbor(document);
+    return {packed.begin(), packed.end()};
+}
+
+Result<ManagerInputs> decodeInputs(const std::string& text) {
+    // The master wrote this; a mismatch means another version of muster, and must end the start.
+    try {
+        const json document = json::from_cbor(text.begin(), text.end());
+        ManagerInputs inputs;
+        auto pool = config::decodePool(textOf(document.at("pool")));
+        if (!pool) {
+            return tl::make_unexpected(pool.error());
+        }
+        inputs.pool = std::move(*pool);
+        document.at("dropPrivileges").get_to(inputs.dropPrivileges);
+        document.at("uid").get_to(inputs.identity.uid);
+        document.at("gid").get_to(inputs.identity.gid);
+        inputs.identity.userName = textOf(document.at("userName"));
+        inputs.identity.home = textOf(document.at("home"));
+        inputs.titlePrefix = textOf(document.at("titlePrefix"));
+        inputs.iniPath = textOf(document.at("iniPath"));
+        document.at("ignoreIni").get_to(inputs.ignoreIni);
+        for (const json& pair : document.at("iniDefinitions")) {
+            inputs.iniDefinitions.emplace_back(textOf(pair.at(0)), textOf(pair.at(1)));
+        }
+        inputs.logLevel = static_cast<LogLevel>(document.at("logLevel").get<int>());
+        document.at("logLimit").get_to(inputs.logLimit);
+        document.at("masterPid").get_to(inputs.masterPid);
+        document.at("stopTimeoutMs").get_to(inputs.stopTimeoutMs);
+        return inputs;
+    } catch (const json::exception& problem) {
+        return plainError(std::string("unreadable settings from the master: ") + problem.what());
+    }
+}
+
+}  // namespace muster::manager

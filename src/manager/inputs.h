@@ -1,0 +1,47 @@
+// All that crosses from the master into a pool manager: a sealed memfd with settings, and an
+// explicit list of descriptors under fixed numbers. Everything else is closed before the exec.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/identity.h"
+#include "base/log_level.h"
+#include "base/result.h"
+#include "config/settings.h"
+
+namespace muster::manager {
+
+/// Descriptor numbers a manager finds at start.
+enum InheritedNumber : int {
+    kSettingsFd = 3,    ///< sealed memfd, ManagerInputs as CBOR
+    kChannelFd = 4,     ///< control channel to the master (message_channel.h)
+    kScoreboardFd = 5,  ///< the generation's segment, mapped read-write
+    kErrorLogFd = 6,    ///< where error-log lines go
+    kListenFd = 7,      ///< the pool's listening socket
+    kAccessLogFd = 8,   ///< only with an access log
+};
+
+/// argv[1] of a manager process. argv[0] is its title.
+inline constexpr const char* kManagerArgument = "--pool-manager";
+
+struct ManagerInputs {
+    config::PoolSettings pool;
+    bool dropPrivileges = false;  ///< the master runs as root
+    Identity identity;            ///< whom to become, and USER/HOME of workers
+    std::string titlePrefix;      ///< "muster: " or "php-fpm: "
+    std::string iniPath;          ///< -c
+    bool ignoreIni = false;       ///< -n
+    std::vector<std::pair<std::string, std::string>> iniDefinitions;  ///< -d
+    LogLevel logLevel = LogLevel::notice;
+    int logLimit = 1024;
+    int masterPid = 0;
+    int stopTimeoutMs = 0;  ///< deadline when the master vanishes and the workers must finish
+};
+
+[[nodiscard]] std::string encodeInputs(const ManagerInputs& inputs);
+[[nodiscard]] Result<ManagerInputs> decodeInputs(const std::string& text);
+
+}  // namespace muster::manager

@@ -1,0 +1,106 @@
+// The pool manager's life after its runtime is loaded: one event loop that spawns, reaps, scales,
+// times out and drains the workers of one generation.
+//
+// Runs in the manager process as the pool's user, single-threaded. Nothing here is trusted by the
+// master; nothing a worker wrote is trusted here.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/event_loop.h"
+#include "base/signals.h"
+#include "log/error_log.h"
+#include "manager/children.h"
+#include "manager/inputs.h"
+#include "manager/protocol.h"
+#include "manager/respawn.h"
+#include "manager/scaling.h"
+
+namespace muster::manager {
+
+/// How a manager ends: its exit status is a protocol with the master.
+enum class ManagerExit : int {
+    done = 0,          ///< drained or terminated as told
+    cannotStart = 70,  ///< never became ready; the reason went over the channel and to the log
+};
+
+class PoolManager {
+  public:
+    /// All borrowed. `accessLogFd` (-1: none) and `errorLogFd` are replaced in place on reopening.
+    struct Parts {
+        const ManagerInputs* inputs = nullptr;
+        WorkerTemplate* workers = nullptr;
+        MessageChannel* channel = nullptr;
+        SignalPipe* signals = nullptr;
+        EventLoop* loop = nullptr;
+        log::ErrorLog* log = nullptr;
+    };
+    explicit PoolManager(const Parts& parts);
+
+    /// Says "loaded", serves until told to go (or the master vanishes) and every worker is gone.
+    [[nodiscard]] ManagerExit run();
+
+  private:
+    enum class Phase { loaded, starting, serving, draining, terminating };
+
+    // What wakes the manager.
+    void onSignals();
+    void onChannel();
+    void onMessage(const ControlMessage& message, ReceivedMessage& received);
+    void onWake();
+    void onTick();
+    void onListenerReadable();
+
+    // Phases.
+    void start(const scoreboard::Totals& carried);
+    void checkStarted();
+    void drain(DrainMode mode, std::chrono::milliseconds deadline);
+    void watchDrain();
+    void terminate();
+    void failToStart(const std::string& why);
+    void finishIfEmpty();
+
+    // Workers.
+    std::optional<pid_t> forkOne(LogLevel level);
+    void forkMany(int count);
+    void reap();
+    void logDeparture(const Departure& departure);
+    void replace(const Departure& departure);
+    void tryReplacement();
+    void look();
+    void carryOut(const ScalingDecision& decision, const PoolLoad& load);
+    [[nodiscard]] PoolLoad observe();
+    void updateHints();
+    void reopenLogs(ReceivedMessage& received);
+    [[nodiscard]] std::string poolPrefix() const;
+    [[nodiscard]] bool isServing() const { return phase_ == Phase::serving; }
+
+    Parts parts_;
+    const config::PoolSettings& pool_;
+    Children children_;
+    scoreboard::PoolWriter pen_;
+    Phase phase_ = Phase::loaded;
+    DrainMode drainMode_ = DrainMode::replaced;
+    ManagerExit exit_ = ManagerExit::done;
+    ScalingState scaling_;
+    RespawnDelay respawn_;
+    int missing_ = 0;         ///< workers whose replacement waits for respawnWatch_
+    pid_t attemptedPid_ = 0;  ///< the last replacement made while workers died young
+    std::chrono::milliseconds respawnDelay_{0};
+
+    EventLoop::Watch signalWatch_;
+    EventLoop::Watch channelWatch_;
+    EventLoop::Watch wakeWatch_;
+    EventLoop::Watch listenWatch_;
+    EventLoop::Watch tickWatch_;
+    EventLoop::Watch heartbeatWatch_;
+    EventLoop::Watch startWatch_;
+    EventLoop::Watch respawnWatch_;
+    EventLoop::Watch drainWatch_;
+    EventLoop::Watch deadlineWatch_;
+    EventLoop::Watch killWatch_;
+};
+
+}  // namespace muster::manager

@@ -1,0 +1,49 @@
+// The control channel between master and pool manager: one fixed-size message type.
+//
+// Contract: nothing a manager sends is trusted by the master beyond its type; texts are cut,
+// NUL-terminated on arrival and escaped when logged. Descriptors travel with `logs` only.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/message_channel.h"
+#include "scoreboard/layout.h"
+
+namespace muster::manager {
+
+enum class MessageType : std::uint32_t {
+    // manager → master
+    loaded = 1,  ///< the runtime stands; waiting for start
+    ready = 2,   ///< the first workers accept
+    failed = 3,  ///< cannot become ready; `text` says why; the manager exits
+    // master → manager
+    start = 101,      ///< fork the first workers; `totals` of the generation before
+    drain = 102,      ///< finish what was accepted; `value`: a DrainMode; `deadlineMs`
+    logs = 103,       ///< new descriptors: error log, then access log if the pool has one
+    addTotals = 104,  ///< what an earlier generation counted since `start`
+};
+
+enum class DrainMode : std::uint32_t {
+    replaced = 1,  ///< another generation serves the socket
+    stop = 2,      ///< the service ends
+};
+
+struct ControlMessage {
+    MessageType type{};
+    std::uint32_t value = 0;
+    std::uint64_t deadlineMs = 0;
+    scoreboard::Totals totals{};
+    char text[512] = {};
+
+    void setText(std::string_view words);
+};
+
+Result<void> sendControl(MessageChannel& channel, const ControlMessage& message,
+                         std::span<const int> descriptors = {});
+
+/// The message in what was received; nothing when it is not one of ours (wrong size or type).
+[[nodiscard]] std::optional<ControlMessage> parseControl(const ReceivedMessage& received);
+
+}  // namespace muster::manager

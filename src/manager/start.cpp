@@ -1,0 +1,188 @@
+// The start of a pool manager, from the exec to its event loop, in order of privileges.
+#include "manager/start.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/process.h"
+#include "manager/pool_manager.h"
+
+namespace muster::manager {
+namespace {
+
+constexpr std::size_t kMaxSettings = std::size_t{16} << 20;
+
+/// Things that live as long as the manager, in the order they come to be.
+struct Manager {
+    log::ErrorLog log;
+    ManagerInputs inputs;
+    MessageChannel channel{UniqueFd(kChannelFd)};
+    scoreboard::Segment segment;
+    log::AccessFormat accessFormat;
+    WorkerTemplate workers;
+    UniqueFd wake;
+};
+
+/// As the user the master runs as: whatever needs its rights, and nothing else.
+Result<void> prepareWithPrivileges(Manager& manager) {
+    const config::PoolSettings& pool = manager.inputs.pool;
+    if (pool.rlimitFiles > 0 &&
+        static_cast<unsigned long>(pool.rlimitFiles) > openFileLimits().hard) {
+        // Only the hard limit is raised for the workers to come; a refusal is theirs to report.
+        [[maybe_unused]] const auto raised = limitOpenFiles(pool.rlimitFiles);
+    }
+    raiseSoftFileLimit(64 + 4 * static_cast<unsigned long>(pool.maxChildren));
+    auto runtime = loadRuntime("php");
+    if (!runtime) {
+        return tl::make_unexpected(runtime.error());
+    }
+    manager.workers.runtime = *runtime;
+    if (!pool.chdir.empty() && ::chdir(pool.chdir.c_str()) < 0) {
+        return errnoError("failed to chdir(" + pool.chdir + ")");
+    }
+    return {};
+}
+
+Result<void> loadAsPoolUser(Manager& manager) {
+    const ManagerInputs& inputs = manager.inputs;
+    RuntimeConfig config;
+    config.iniPath = inputs.iniPath;
+    config.ignoreIni = inputs.ignoreIni;
+    config.iniDefinitions = inputs.iniDefinitions;
+    if (auto executable = executablePath()) {
+        config.executable = std::move(*executable);
+    }
+    config.limitExtensions = inputs.pool.limitExtensions;
+    for (const config::KeyValue& entry : config::orderedForUse(inputs.pool.phpValues)) {
+        config.values.emplace_back(entry.key, entry.value);
+    }
+    for (const config::KeyValue& entry : config::orderedForUse(inputs.pool.phpAdminValues)) {
+        config.adminValues.emplace_back(entry.key, entry.value);
+    }
+    config.logLevel = inputs.logLevel;
+    config.logLimit = inputs.logLimit;
+
+    const std::vector<int> before = openDescriptors();
+    if (auto loaded = manager.workers.runtime->load(config); !loaded) {
+        return loaded;
+    }
+    // What the runtime opened for itself (OPcache's lock file, preloaded streams) its workers need.
+    const std::vector<int> after = openDescriptors();
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                        std::back_inserter(manager.workers.runtimeFds));
+    return {};
+}
+
+Result<void> attachParts(Manager& manager) {
+    auto segment = scoreboard::Segment::attach(kScoreboardFd, Mapping::Access::readWrite);
+    if (!segment) {
+        return tl::make_unexpected(segment.error());
+    }
+    manager.segment = std::move(*segment);
+    WorkerTemplate& workers = manager.workers;
+    workers.inputs = &manager.inputs;
+    workers.segment = &manager.segment;
+    workers.log = &manager.log;
+    workers.listenFd = kListenFd;
+    if (!manager.inputs.pool.accessLog.empty()) {
+        auto format = log::AccessFormat::compile(manager.inputs.pool.accessFormat);
+        if (!format) {
+            return tl::make_unexpected(format.error());
+        }
+        manager.accessFormat = std::move(*format);
+        workers.accessFormat = &manager.accessFormat;
+        workers.accessLogFd = kAccessLogFd;
+    }
+    manager.wake.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!manager.wake) {
+        return errnoError("eventfd");
+    }
+    workers.wakeFd = manager.wake.get();
+    return {};
+}
+
+int fail(Manager& manager, const Error& error) {
+    manager.log.error("[pool " + manager.inputs.pool.name + "] " + error.text());
+    ControlMessage message{.type = MessageType::failed};
+    message.setText(error.text());
+    [[maybe_unused]] const auto sent = sendControl(manager.channel, message);
+    return static_cast<int>(ManagerExit::cannotStart);
+}
+
+void closeInheritedOnExec() {
+    // dup2 across the exec cleared the flag: no program that a script starts may see these.
+    for (const int fd : openDescriptors()) {
+        if (fd > STDERR_FILENO) {
+            ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+        }
+    }
+}
+
+}  // namespace
+
+int managerMain() {
+    Manager manager;
+    manager.log.setTarget(kErrorLogFd, false);
+    closeInheritedOnExec();
+
+    const UniqueFd settings(kSettingsFd);
+    const auto text = readDescriptor(settings.get(), kMaxSettings);
+    if (!text) {
+        return fail(manager, text.error());
+    }
+    auto inputs = decodeInputs(*text);
+    if (!inputs) {
+        return fail(manager, inputs.error());
+    }
+    manager.inputs = std::move(*inputs);
+    manager.log.setLevel(manager.inputs.logLevel);
+    manager.log.setLimit(manager.inputs.logLimit);
+    // Held back until the handlers stand, which must be after the runtime: a preload script makes
+    // the engine install handlers of its own.
+    blockSignals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});
+    setProcessTitle(manager.inputs.titlePrefix + "pool " + manager.inputs.pool.name + " manager");
+
+    if (auto attached = attachParts(manager); !attached) {
+        return fail(manager, attached.error());
+    }
+    if (auto prepared = prepareWithPrivileges(manager); !prepared) {
+        return fail(manager, prepared.error());
+    }
+    if (manager.inputs.dropPrivileges) {
+        if (auto dropped = dropPrivileges(manager.inputs.identity); !dropped) {
+            return fail(manager, dropped.error());
+        }
+    }
+    if (auto loaded = loadAsPoolUser(manager); !loaded) {
+        return fail(manager, loaded.error());
+    }
+    auto signals =
+        SignalPipe::install({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});
+    if (!signals) {
+        return fail(manager, signals.error());
+    }
+    unblockAllSignals();
+    auto loop = EventLoop::create();
+    if (!loop) {
+        return fail(manager, loop.error());
+    }
+    PoolManager::Parts parts;
+    parts.inputs = &manager.inputs;
+    parts.workers = &manager.workers;
+    parts.channel = &manager.channel;
+    parts.signals = &*signals;
+    parts.loop = &*loop;
+    parts.log = &manager.log;
+    PoolManager pool(parts);
+    // Not through exit(3): the runtime's exit handlers belong to workers.
+    ::_exit(static_cast<int>(pool.run()));
+}
+
+}  // namespace muster::manager

@@ -1,0 +1,109 @@
+// Forks a worker and sets the child up: stdio, descriptors, limits, environment, then runWorker.
+#include "manager/worker_birth.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/process.h"
+#include "manager/worker_environment.h"
+#include "worker/worker.h"
+
+namespace muster::manager {
+namespace {
+
+void setUpStdio(const WorkerPlace& place) {
+    if (place.errWriter) {
+        ::dup2(place.outWriter.get(), STDOUT_FILENO);
+        ::dup2(place.errWriter.get(), STDERR_FILENO);
+    } else {
+        // 0 and 1 are /dev/null already: the manager's own.
+        ::dup2(STDOUT_FILENO, STDERR_FILENO);
+    }
+}
+
+std::vector<int> allowedDescriptors(const WorkerTemplate& shared, const WorkerPlace& place) {
+    std::vector<int> allowed = shared.runtimeFds;
+    for (const int fd :
+         {shared.listenFd, shared.accessLogFd, shared.wakeFd, place.workerOrders.fd()}) {
+        if (fd >= 0) {
+            allowed.push_back(fd);
+        }
+    }
+    return allowed;
+}
+
+/// Runs in the child, signals reset and blocked; runWorker unblocks them when its own stand.
+int setUpInChild(const WorkerTemplate& shared, const WorkerPlace& place, pid_t manager) {
+    const ManagerInputs& inputs = *shared.inputs;
+    setUpStdio(place);
+    closeAllExcept(allowedDescriptors(shared, place));
+    shared.log->setTarget(STDERR_FILENO, false);
+    shared.log->setStyle(log::ErrorLog::Style::worker);
+    if (inputs.pool.rlimitFiles > 0) {
+        if (auto limited = limitOpenFiles(inputs.pool.rlimitFiles); !limited) {
+            shared.log->error("[pool " + inputs.pool.name + "] " + limited.error().text());
+        }
+    }
+    applyWorkerEnvironment(inputs.pool, inputs.identity);
+    worker::WorkerInputs worker;
+    worker.pool = &inputs.pool;
+    worker.runtime = shared.runtime;
+    worker.segment = shared.segment;
+    worker.slot = place.slot;
+    worker.listenFd = shared.listenFd;
+    worker.wakeFd = shared.wakeFd;
+    worker.ordersFd = place.workerOrders.fd();
+    worker.accessLogFd = shared.accessLogFd;
+    worker.accessFormat = shared.accessFormat;
+    worker.log = shared.log;
+    worker.manager = manager;
+    worker.master = inputs.masterPid;
+    worker.title = inputs.titlePrefix + "pool " + inputs.pool.name;
+    worker.logLevel = inputs.logLevel;
+    return static_cast<int>(worker::runWorker(worker));
+}
+
+Result<void> makePipe(UniqueFd& reader, UniqueFd& writer) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) < 0) {
+        return errnoError("failed to prepare the output pipe");
+    }
+    reader.reset(ends[0]);
+    writer.reset(ends[1]);
+    return setNonBlocking(reader.get(), true);
+}
+
+}  // namespace
+
+Result<WorkerPlace> prepareWorkerPlace(bool catchOutput, std::uint32_t slot) {
+    WorkerPlace place;
+    place.slot = slot;
+    auto orders = MessageChannel::pair();
+    if (!orders) {
+        return tl::make_unexpected(orders.error());
+    }
+    place.managerOrders = std::move(orders->first);
+    place.workerOrders = std::move(orders->second);
+    if (catchOutput) {
+        if (auto out = makePipe(place.outReader, place.outWriter); !out) {
+            return tl::make_unexpected(out.error());
+        }
+        if (auto err = makePipe(place.errReader, place.errWriter); !err) {
+            return tl::make_unexpected(err.error());
+        }
+    }
+    return place;
+}
+
+Result<pid_t> forkWorker(const WorkerTemplate& shared, WorkerPlace& place) {
+    const pid_t manager = ::getpid();
+    auto pid = forkChild([&] { return setUpInChild(shared, place, manager); });
+    place.workerOrders.close();
+    place.outWriter.reset();
+    place.errWriter.reset();
+    return pid;
+}
+
+}  // namespace muster::manager

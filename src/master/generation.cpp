@@ -1,0 +1,155 @@
+// Starts a manager process and talks with it.
+#include "master/generation.h"
+
+#include <array>
+#include <csignal>
+#include <span>
+
+#include "base/clock.h"
+#include "base/process.h"
+#include "scoreboard/snapshot.h"
+
+namespace muster::master {
+
+using manager::ControlMessage;
+using manager::MessageType;
+
+Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInputs& inputs,
+                                                       const Descriptors& descriptors,
+                                                       std::uint64_t startedWallNs, EventLoop& loop,
+                                                       OnMessage onMessage) {
+    std::unique_ptr<Generation> generation(new Generation);
+    generation->inputs_ = inputs;
+    generation->onMessage_ = std::move(onMessage);
+    generation->launchedNs_ = monotonicNs();
+
+    scoreboard::SegmentIdentity identity{};
+    identity.poolName = inputs.pool.name;
+    identity.slotCount = static_cast<std::uint32_t>(inputs.pool.maxChildren);
+    identity.processManager = static_cast<std::uint32_t>(inputs.pool.pm);
+    identity.startedWallNs = startedWallNs;
+    const auto scoreboardFd = scoreboard::Segment::create(identity);
+    if (!scoreboardFd) {
+        return tl::make_unexpected(scoreboardFd.error());
+    }
+    auto segment = scoreboard::Segment::attach(scoreboardFd->get(), Mapping::Access::readOnly);
+    if (!segment) {
+        return tl::make_unexpected(segment.error());
+    }
+    generation->segment_ = std::move(*segment);
+    const auto settings = createSealedContent("muster-settings", manager::encodeInputs(inputs));
+    if (!settings) {
+        return tl::make_unexpected(settings.error());
+    }
+    auto channel = MessageChannel::pair();
+    if (!channel) {
+        return tl::make_unexpected(channel.error());
+    }
+    generation->channel_ = std::move(channel->first);
+
+    std::vector<InheritedFd> inherited = {
+        {settings->get(), manager::kSettingsFd},       {channel->second.fd(), manager::kChannelFd},
+        {scoreboardFd->get(), manager::kScoreboardFd}, {descriptors.errorLog, manager::kErrorLogFd},
+        {descriptors.listener, manager::kListenFd},
+    };
+    if (descriptors.accessLog >= 0) {
+        inherited.push_back({descriptors.accessLog, manager::kAccessLogFd});
+    }
+    // By this link the program is found even when its file was replaced meanwhile.
+    const auto pid = execChild(
+        "/proc/self/exe",
+        {inputs.titlePrefix + "pool " + inputs.pool.name + " manager", manager::kManagerArgument},
+        inherited);
+    if (!pid) {
+        return tl::make_unexpected(pid.error());
+    }
+    generation->pid_ = *pid;
+    Generation* self = generation.get();
+    generation->watch_ =
+        loop.whenReadable(generation->channel_.fd(), [self] { self->onChannel(); });
+    return generation;
+}
+
+void Generation::onChannel() {
+    ReceivedMessage received;
+    const auto outcome = channel_.receive(received);
+    if (!outcome || *outcome == MessageChannel::Outcome::closed) {
+        watch_.cancel();  // its death, which SIGCHLD tells, is what counts
+        return;
+    }
+    if (*outcome == MessageChannel::Outcome::nothing) {
+        return;
+    }
+    const auto message = manager::parseControl(received);
+    if (!message) {
+        return;
+    }
+    if (message->type == MessageType::failed) {
+        failure_ = message->text;
+    } else if (message->type == MessageType::ready && state_ == State::starting) {
+        state_ = State::ready;
+    } else if (message->type != MessageType::loaded || state_ != State::loading) {
+        return;
+    }
+    onMessage_(*this, *message);
+}
+
+void Generation::send(const ControlMessage& message) {
+    // A manager that cannot be told is gone or stuck; its death or the caller's deadline shows it.
+    [[maybe_unused]] const auto sent = manager::sendControl(channel_, message);
+}
+
+void Generation::start(const scoreboard::Totals& carried) {
+    state_ = State::starting;
+    send({.type = MessageType::start, .totals = carried});
+}
+
+void Generation::drain(manager::DrainMode mode, std::chrono::milliseconds deadline) {
+    state_ = State::draining;
+    send({.type = MessageType::drain,
+          .value = static_cast<std::uint32_t>(mode),
+          .deadlineMs = static_cast<std::uint64_t>(deadline.count())});
+}
+
+void Generation::terminate() {
+    state_ = State::terminating;
+    ::kill(pid_, SIGTERM);
+}
+
+void Generation::kill() {
+    ::kill(pid_, SIGKILL);
+}
+
+Result<void> Generation::sendLogs(int errorLog, int accessLog) {
+    const std::array<int, 2> descriptors{errorLog, accessLog};
+    const std::size_t count = accessLog >= 0 ? 2 : 1;
+    return manager::sendControl(channel_, {.type = MessageType::logs},
+                                std::span(descriptors).first(count));
+}
+
+void Generation::addTotals(const scoreboard::Totals& totals) {
+    send({.type = MessageType::addTotals, .totals = totals});
+}
+
+scoreboard::Totals Generation::totals() const {
+    return scoreboard::takeSnapshot(segment_).totals;
+}
+
+scoreboard::Totals Generation::handOn() {
+    handedOn_ = totals();
+    return handedOn_;
+}
+
+scoreboard::Totals Generation::handOnRest() {
+    const scoreboard::Totals before = handedOn_;
+    scoreboard::Totals rest = handOn();  // maxima are carried as they are
+    const auto since = [](std::uint64_t later, std::uint64_t earlier) {
+        return later > earlier ? later - earlier : 0;
+    };
+    rest.requests = since(rest.requests, before.requests);
+    rest.slowRequests = since(rest.slowRequests, before.slowRequests);
+    rest.maxChildrenReached = since(rest.maxChildrenReached, before.maxChildrenReached);
+    return rest;
+}
+
+}  // namespace muster::master

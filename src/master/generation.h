@@ -1,0 +1,79 @@
+// One generation of a pool as the master sees it: a manager process, its channel, its scoreboard.
+//
+// Owned by the master's PoolSet. Believes its manager nothing but "I am loaded / ready / failed",
+// and death comes from waitpid only. Counters are read from the segment, range-checked there.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/event_loop.h"
+#include "base/unique_fd.h"
+#include "manager/inputs.h"
+#include "manager/protocol.h"
+#include "scoreboard/segment.h"
+
+namespace muster::master {
+
+class Generation {
+  public:
+    enum class State { loading, starting, ready, draining, terminating };
+
+    /// Borrowed: descriptors the manager inherits.
+    struct Descriptors {
+        int errorLog = -1;
+        int listener = -1;
+        int accessLog = -1;
+    };
+    /// Called for "loaded", "ready" and "failed" only; never inside another call of this object.
+    using OnMessage = std::function<void(Generation&, const manager::ControlMessage&)>;
+
+    /// Starts the manager. `startedWallNs`: of the pool, shown as its start time.
+    [[nodiscard]] static Result<std::unique_ptr<Generation>> launch(
+        const manager::ManagerInputs& inputs, const Descriptors& descriptors,
+        std::uint64_t startedWallNs, EventLoop& loop, OnMessage onMessage);
+
+    [[nodiscard]] pid_t pid() const { return pid_; }
+    [[nodiscard]] State state() const { return state_; }
+    [[nodiscard]] const manager::ManagerInputs& inputs() const { return inputs_; }
+    [[nodiscard]] std::uint64_t launchedNs() const { return launchedNs_; }
+    [[nodiscard]] const std::string& failure() const { return failure_; }
+
+    /// Lets the loaded manager fork its first workers, counting on from `carried`.
+    void start(const scoreboard::Totals& carried);
+    void drain(manager::DrainMode mode, std::chrono::milliseconds deadline);
+    void terminate();  ///< by SIGTERM, which a manager hears in every state
+    void kill();
+    /// New descriptors for the error log and, when the pool has one, the access log.
+    Result<void> sendLogs(int errorLog, int accessLog);
+    void addTotals(const scoreboard::Totals& totals);
+
+    /// What this generation's scoreboard says now, earlier generations included.
+    [[nodiscard]] scoreboard::Totals totals() const;
+    /// The same, remembered: another generation counts on from here.
+    [[nodiscard]] scoreboard::Totals handOn();
+    /// What was counted since the last handOn(); remembered likewise.
+    [[nodiscard]] scoreboard::Totals handOnRest();
+
+  private:
+    Generation() = default;
+    void onChannel();
+    void send(const manager::ControlMessage& message);
+
+    pid_t pid_ = -1;
+    State state_ = State::loading;
+    manager::ManagerInputs inputs_;
+    std::uint64_t launchedNs_ = 0;
+    std::string failure_;
+    MessageChannel channel_;
+    EventLoop::Watch watch_;
+    OnMessage onMessage_;
+    scoreboard::Segment segment_;
+    scoreboard::Totals handedOn_;
+};
+
+}  // namespace muster::master

@@ -1,0 +1,104 @@
+// Names from the configuration to ids.
+#include "master/identities.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace muster::master {
+namespace {
+
+std::string inPool(const config::PoolSettings& pool, const std::string& text) {
+    return "[pool " + pool.name + "] " + text;
+}
+
+template <typename Id>
+Id numericId(const std::string& text) {
+    return static_cast<Id>(std::strtoul(text.c_str(), nullptr, 10));
+}
+
+PoolIdentity ownIdentity(const config::PoolSettings& pool) {
+    PoolIdentity result;
+    result.identity.uid = ::geteuid();
+    result.identity.gid = ::getegid();
+    if (const auto user = findUser(result.identity.uid)) {
+        result.identity.userName = user->name;
+        result.identity.home = user->home;
+    }
+    for (const auto& [directive, value] :
+         {std::pair{"user", &pool.user}, std::pair{"group", &pool.group}}) {
+        if (!value->empty()) {
+            result.notices.push_back(inPool(pool, std::string("'") + directive +
+                                                      "' directive is ignored when FPM is not "
+                                                      "running as root"));
+        }
+    }
+    return result;
+}
+
+}  // namespace
+
+Result<PoolIdentity> resolveIdentity(const config::PoolSettings& pool, bool runsAsRoot,
+                                     bool allowRoot) {
+    if (!runsAsRoot) {
+        return ownIdentity(pool);
+    }
+    PoolIdentity result;
+    Identity& identity = result.identity;
+    if (isNumericId(pool.user)) {
+        identity.uid = numericId<uid_t>(pool.user);
+        identity.userName = pool.user;  // initgroups(3) wants a name; USER stays unset below
+        if (const auto user = findUser(identity.uid)) {
+            identity.gid = user->gid;
+        }
+    } else if (!pool.user.empty()) {
+        const auto user = findUser(pool.user);
+        if (!user) {
+            return plainError(inPool(pool, "cannot get uid for user '" + pool.user + "'"));
+        }
+        identity = {user->uid, user->gid, user->name, user->home};
+    }
+    if (isNumericId(pool.group)) {
+        identity.gid = numericId<gid_t>(pool.group);
+    } else if (!pool.group.empty()) {
+        const auto group = findGroup(pool.group);
+        if (!group) {
+            return plainError(inPool(pool, "cannot get gid for group '" + pool.group + "'"));
+        }
+        identity.gid = *group;
+    }
+    if (!allowRoot && (identity.uid == 0 || identity.gid == 0)) {
+        return plainError(inPool(pool, "please specify user and group other than root"));
+    }
+    return result;
+}
+
+Result<ListenOptions> resolveListenOptions(const config::PoolSettings& pool) {
+    ListenOptions options;
+    options.backlog = pool.listenBacklog;
+    if (!pool.listenMode.empty()) {
+        options.mode = static_cast<mode_t>(std::strtoul(pool.listenMode.c_str(), nullptr, 8));
+    }
+    if (isNumericId(pool.listenOwner)) {
+        options.owner = numericId<uid_t>(pool.listenOwner);
+    } else if (!pool.listenOwner.empty()) {
+        const auto user = findUser(pool.listenOwner);
+        if (!user) {
+            return plainError(inPool(pool, "cannot get uid for user '" + pool.listenOwner + "'"));
+        }
+        options.owner = user->uid;
+        options.group = user->gid;
+    }
+    if (isNumericId(pool.listenGroup)) {
+        options.group = numericId<gid_t>(pool.listenGroup);
+    } else if (!pool.listenGroup.empty()) {
+        const auto group = findGroup(pool.listenGroup);
+        if (!group) {
+            return plainError(inPool(pool, "cannot get gid for group '" + pool.listenGroup + "'"));
+        }
+        options.group = *group;
+    }
+    return options;
+}
+
+}  // namespace muster::master

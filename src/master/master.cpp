@@ -1,0 +1,362 @@
+// Start-up in order, and what each signal means in each state.
+#include "master/master.h"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "base/event_loop.h"
+#include "base/limits.h"
+#include "base/process.h"
+#include "base/signals.h"
+#include "config/configuration.h"
+#include "master/listeners.h"
+#include "master/orphans.h"
+#include "master/pid_file.h"
+#include "master/pool_set.h"
+
+namespace muster::master {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kKillAfterTerminate{3000};
+
+/// What the operator asked for last that counts. Later states never go back to earlier ones.
+enum class State { starting, serving, finishing, terminating };
+
+class Master {
+  public:
+    Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, EventLoop loop,
+           SignalPipe signals, Starter starter)
+        : invocation_(invocation),
+          log_(log),
+          files_(files),
+          loop_(std::move(loop)),
+          signals_(std::move(signals)),
+          starter_(std::move(starter)),
+          pools_(loop_, log_, files_) {}
+
+    int run(Prepared prepared);
+
+  private:
+    Result<void> openListeners(std::vector<PoolPlan>& plans);
+    void begin(Prepared prepared);
+    void started(const PoolSet::Report& report);
+    void reload();
+    void reloaded(const PoolSet::Report& report);
+    void onSignals();
+    void onSignal(int signal);
+    void finish();
+    void terminate();
+    void reopenLogs();
+    void reap();
+    void endIfDone();
+    int cleanUp();
+
+    const Invocation& invocation_;
+    log::ErrorLog& log_;
+    LogFiles& files_;
+    EventLoop loop_;
+    SignalPipe signals_;
+    Starter starter_;
+    Listeners listeners_;
+    PoolSet pools_;
+    config::GlobalSettings global_;
+    State state_ = State::starting;
+    bool reloadWanted_ = false;
+    int exitStatus_ = kExitOk;
+    EventLoop::Watch signalWatch_;
+    EventLoop::Watch killWatch_;
+};
+
+// --- Start ----------------------------------------------------------------------------------
+
+int Master::run(Prepared prepared) {
+    global_ = prepared.global;
+    setProcessTitle(invocation_.titlePrefix + "master process (" + invocation_.configFile + ")");
+    signalWatch_ = loop_.whenReadable(signals_.fd(), [this] { onSignals(); });
+    if (auto opened = openListeners(prepared.pools); !opened) {
+        log_.error(opened.error().text());
+        listeners_.keepOnly({});
+        return kExitConfiguration;
+    }
+    if (auto written = writePidFile(global_.pid); !written) {
+        log_.error(written.error().text());
+        listeners_.keepOnly({});
+        return kExitConfiguration;
+    }
+    files_.launched();
+    log_.notice(fmt::format("fpm is running, pid {}", ::getpid()));
+    pools_.renew(std::move(prepared.pools), drainDeadline(global_),
+                 [this](const PoolSet::Report& report) { started(report); });
+    loop_.run();
+    return cleanUp();
+}
+
+Result<void> Master::openListeners(std::vector<PoolPlan>& plans) {
+    const std::set<std::string> before = listeners_.addresses();
+    for (PoolPlan& plan : plans) {
+        auto listener = listeners_.acquire(plan.inputs.pool);
+        if (!listener) {
+            listeners_.keepOnly(before);
+            return tl::make_unexpected(listener.error());
+        }
+        plan.listener = *listener;
+    }
+    return {};
+}
+
+void Master::started(const PoolSet::Report& report) {
+    if (report.ready == 0) {
+        exitStatus_ = kExitConfiguration;
+        terminate();
+        return;
+    }
+    state_ = State::serving;
+    log_.notice("ready to handle connections");
+    starter_.tellUp();
+    if (reloadWanted_) {
+        reload();
+    }
+}
+
+// --- Signals --------------------------------------------------------------------------------
+
+void Master::onSignals() {
+    bool childDied = false;
+    while (const int signal = signals_.next()) {
+        if (signal == SIGCHLD) {
+            childDied = true;
+        } else {
+            log_.debug(std::string("received ") + signalName(signal));
+            onSignal(signal);
+        }
+    }
+    if (childDied) {
+        reap();
+    }
+}
+
+void Master::onSignal(int signal) {
+    switch (signal) {
+        case SIGTERM:
+        case SIGINT:
+            log_.notice("Terminating ...");
+            terminate();
+            break;
+        case SIGQUIT:
+            log_.notice("Finishing ...");
+            finish();
+            break;
+        case SIGUSR1:
+            reopenLogs();
+            break;
+        case SIGUSR2:
+        case SIGHUP:
+            log_.notice("Reloading in progress ...");
+            reload();
+            break;
+        default:
+            break;
+    }
+}
+
+void Master::finish() {
+    if (state_ == State::finishing || state_ == State::terminating) {
+        return;
+    }
+    state_ = State::finishing;
+    pools_.drainAll(drainDeadline(global_));
+    endIfDone();
+}
+
+void Master::terminate() {
+    if (state_ == State::terminating) {
+        return;
+    }
+    state_ = State::terminating;
+    pools_.terminateAll();
+    killWatch_ = loop_.every(kKillAfterTerminate, [this] { pools_.killAll(); });
+    endIfDone();
+}
+
+void Master::reopenLogs() {
+    if (auto reopened = files_.reopen(); reopened) {
+        log_.notice("error log file re-opened");
+    } else {
+        log_.error(reopened.error().text());
+        log_.error("unable to re-opened error log file");
+    }
+    pools_.reopenLogs();
+}
+
+void Master::reap() {
+    while (const auto death = reapChild()) {
+        if (!pools_.onDeath(death->pid, death->status)) {
+            log_.debug(fmt::format("child {} of a manager that is gone exited {}", death->pid,
+                                   describeExit(death->status)));
+        }
+    }
+    if (reloadWanted_ && state_ == State::serving && !pools_.isRenewing()) {
+        reload();
+    }
+    endIfDone();
+}
+
+// --- Reload ---------------------------------------------------------------------------------
+
+void Master::reload() {
+    if (state_ == State::finishing || state_ == State::terminating) {
+        return;
+    }
+    // Signals during a start or a reload become one more reload; it also waits while earlier
+    // generations still finish long requests, so that the number of processes stays bounded.
+    reloadWanted_ = state_ == State::starting || pools_.isRenewing() || !pools_.hasRoomForRenewal();
+    if (reloadWanted_) {
+        return;
+    }
+    auto prepared = prepare(invocation_, log_, files_, false);
+    if (prepared) {
+        if (auto opened = openListeners(prepared->pools); !opened) {
+            log_.error(opened.error().text());
+            prepared.reset();
+        }
+    }
+    if (prepared && prepared->global.errorLog != global_.errorLog) {
+        if (auto opened = files_.open(prepared->global.errorLog); !opened) {
+            log_.error(opened.error().text());
+            listeners_.keepOnly(pools_.addresses());
+            prepared.reset();
+        }
+    }
+    if (!prepared) {
+        log_.error("the reload is refused, the running configuration stays in force");
+        return;
+    }
+    log_.setLevel(prepared->global.effectiveLogLevel());
+    log_.setLimit(prepared->global.logLimit);
+    // These two belong to how the master was started and stay as they are until it ends.
+    prepared->global.pid = global_.pid;
+    prepared->global.daemonize = global_.daemonize;
+    global_ = prepared->global;
+    pools_.renew(std::move(prepared->pools), drainDeadline(global_),
+                 [this](const PoolSet::Report& report) { reloaded(report); });
+}
+
+void Master::reloaded(const PoolSet::Report& report) {
+    listeners_.keepOnly(pools_.addresses());
+    if (report.failed > 0) {
+        log_.error(fmt::format("{} of {} pools could not be renewed", report.failed,
+                               report.failed + report.ready));
+    }
+    log_.notice("ready to handle connections");
+    if (reloadWanted_) {
+        reload();
+    }
+}
+
+// --- End ------------------------------------------------------------------------------------
+
+void Master::endIfDone() {
+    if ((state_ == State::finishing || state_ == State::terminating) && pools_.empty()) {
+        loop_.stop();
+    }
+}
+
+int Master::cleanUp() {
+    endOrphanedWorkers();
+    listeners_.keepOnly({});
+    if (exitStatus_ == kExitOk) {
+        log_.notice("exiting, bye-bye!");
+    }
+    if (auto removed = removePidFile(global_.pid); !removed) {
+        log_.error(removed.error().text());
+    }
+    return exitStatus_;
+}
+
+// --- From the command line to the event loop --------------------------------------------------
+
+int failInitialisation(log::ErrorLog& log, int status) {
+    log.error("FPM initialization failed");
+    return status;
+}
+
+int serve(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, Prepared prepared,
+          Starter starter) {
+    ::setsid();  // fails for a group leader, which then has its group already
+    becomeSubreaper();
+    auto loop = EventLoop::create();
+    if (!loop) {
+        log.error(loop.error().text());
+        return failInitialisation(log, kExitConfiguration);
+    }
+    auto signals =
+        SignalPipe::install({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});
+    if (!signals) {
+        log.error(signals.error().text());
+        return failInitialisation(log, kExitConfiguration);
+    }
+    unblockAllSignals();
+    Master master(invocation, log, files, std::move(*loop), std::move(*signals),
+                  std::move(starter));
+    const int status = master.run(std::move(prepared));
+    return status == kExitOk ? kExitOk : failInitialisation(log, status);
+}
+
+int testConfiguration(const Invocation& invocation, log::ErrorLog& log,
+                      const std::optional<Prepared>& prepared) {
+    if (!prepared) {
+        return failInitialisation(log, kExitConfiguration);
+    }
+    if (invocation.line.dump) {
+        for (const std::string& line : config::dumpConfiguration(prepared->configuration)) {
+            log.notice(line);
+        }
+    }
+    log.notice("configuration file " + invocation.configFile + " test is successful");
+    return kExitOk;
+}
+
+}  // namespace
+
+int masterMain(const Invocation& invocation) {
+    // An early reload or log signal must not kill the start (spec lifecycle §2 step 1).
+    blockSignals({SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD});
+    log::ErrorLog log;
+    if (auto null = nullStandardStreams({STDIN_FILENO, STDOUT_FILENO}); !null) {
+        log.error(null.error().text());
+        return failInitialisation(log, kExitConfiguration);
+    }
+    const bool terminal = ::isatty(STDERR_FILENO) == 1 || invocation.line.forceStderr;
+    LogFiles files(log, terminal);
+    auto prepared = prepare(invocation, log, files, true);
+    if (invocation.line.action == Action::test) {
+        return testConfiguration(invocation, log, prepared);
+    }
+    if (!prepared) {
+        return failInitialisation(log, kExitConfiguration);
+    }
+    if (prepared->global.rlimitFiles > 0) {
+        if (auto limited = limitOpenFiles(prepared->global.rlimitFiles); !limited) {
+            log.error(limited.error().text());
+            return failInitialisation(log, kExitConfiguration);
+        }
+    }
+    if (!prepared->global.daemonize) {
+        return serve(invocation, log, files, std::move(*prepared), Starter());
+    }
+    const auto status = runInBackground([&](Starter starter) {
+        return serve(invocation, log, files, std::move(*prepared), std::move(starter));
+    });
+    if (!status) {
+        log.error(status.error().text());
+        return failInitialisation(log, kExitConfiguration);
+    }
+    return *status;
+}
+
+}  // namespace muster::master

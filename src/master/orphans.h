@@ -1,0 +1,18 @@
+// Workers whose manager died: they re-parent to the master, a child subreaper, and must not
+// outlive it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+namespace muster::master {
+
+/// Living children of this process that run our own executable. What scripts started in the
+/// background is left alone. Reads /proc; does not block.
+[[nodiscard]] std::vector<pid_t> orphanedWorkers();
+
+/// Ends them: TERM, and KILL for those that are left after a second. Blocks that long at most.
+void endOrphanedWorkers();
+
+}  // namespace muster::master

@@ -1,0 +1,33 @@
+// Writes and removes the pid file.
+#include "master/pid_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+namespace muster::master {
+
+Result<void> writePidFile(const std::string& path) {
+    if (path.empty()) {
+        return {};
+    }
+    ::unlink(path.c_str());
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!fd) {
+        return errnoError("Unable to create the PID file (" + path + ").");
+    }
+    if (!writeAll(fd.get(), std::to_string(::getpid()))) {
+        return errnoError("Unable to write to the PID file.");
+    }
+    return {};
+}
+
+Result<void> removePidFile(const std::string& path) {
+    if (!path.empty() && ::unlink(path.c_str()) < 0) {
+        return errnoError("Unable to remove the PID file (" + path + ").");
+    }
+    return {};
+}
+
+}  // namespace muster::master

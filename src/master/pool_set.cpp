@@ -1,0 +1,363 @@
+// Generations come and go.
+#include "master/pool_set.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/process.h"
+
+namespace muster::master {
+
+using manager::DrainMode;
+using manager::MessageType;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr int kParallelLaunches = 4;
+constexpr std::size_t kMaxLeaving = 3;
+constexpr milliseconds kReadyDeadline{120'000};  // a preload of thousands of files takes its time
+constexpr milliseconds kGraceAfterDrain{5'000};  // for the manager's own TERM and KILL
+constexpr milliseconds kFirstRestartDelay{500};
+constexpr int kMaxRestartDoublings = 6;  // 32 s
+
+}  // namespace
+
+PoolSet::PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files)
+    : loop_(&loop), log_(&log), files_(&files) {}
+
+PoolSet::Pool* PoolSet::find(const std::string& name) {
+    const auto found = std::find_if(pools_.begin(), pools_.end(),
+                                    [&](const Pool& pool) { return pool.name == name; });
+    return found == pools_.end() ? nullptr : &*found;
+}
+
+template <typename Visit>
+void PoolSet::forEachGeneration(Visit&& visit) {
+    for (Pool& pool : pools_) {
+        if (pool.current) {
+            visit(*pool.current);
+        }
+        if (pool.incoming) {
+            visit(*pool.incoming);
+        }
+        for (Incarnation& incarnation : pool.leaving) {
+            visit(incarnation);
+        }
+    }
+}
+
+// --- Renewal --------------------------------------------------------------------------------
+
+void PoolSet::renew(std::vector<PoolPlan> plans, milliseconds drainDeadline, OnSettled settled) {
+    settled_ = std::move(settled);
+    report_ = {};
+    drainDeadline_ = drainDeadline;
+    for (Pool& pool : pools_) {
+        const bool wanted = std::any_of(plans.begin(), plans.end(), [&](const PoolPlan& plan) {
+            return plan.inputs.pool.name == pool.name;
+        });
+        if (!wanted) {
+            pool.plan.reset();
+            pool.restart.cancel();
+        }
+    }
+    for (PoolPlan& plan : plans) {
+        Pool* pool = find(plan.inputs.pool.name);
+        if (pool == nullptr) {
+            pool = &pools_.emplace_back();
+            pool->name = plan.inputs.pool.name;
+            pool->startedWallNs = wallNs();
+        }
+        if (!pool->current) {
+            pool->plan = plan;
+        }
+        pool->restart.cancel();
+        pool->renewing = true;
+        waiting_.push_back(std::move(plan));
+    }
+    launchNext();
+    settleIfDone();
+}
+
+bool PoolSet::hasRoomForRenewal() const {
+    return std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
+        return pool.leaving.size() < kMaxLeaving && !pool.incoming;
+    });
+}
+
+int PoolSet::launchesUnderWay() const {
+    return static_cast<int>(std::count_if(pools_.begin(), pools_.end(),
+                                          [](const Pool& pool) { return !!pool.incoming; }));
+}
+
+void PoolSet::launchNext() {
+    while (!waiting_.empty() && launchesUnderWay() < kParallelLaunches) {
+        PoolPlan plan = std::move(waiting_.front());
+        waiting_.pop_front();
+        if (Pool* pool = find(plan.inputs.pool.name)) {
+            launch(*pool, std::move(plan));
+        }
+    }
+}
+
+void PoolSet::launch(Pool& pool, PoolPlan plan) {
+    Generation::Descriptors descriptors;
+    descriptors.errorLog = files_->target();
+    descriptors.listener = plan.listener;
+    descriptors.accessLog = plan.accessLog ? plan.accessLog->get() : -1;
+    plan.inputs.masterPid = ::getpid();
+    auto generation = Generation::launch(
+        plan.inputs, descriptors, pool.startedWallNs, *loop_,
+        [this, &pool](Generation& which, const manager::ControlMessage& message) {
+            onMessage(pool, which, message);
+        });
+    if (!generation) {
+        incomingFailed(pool, generation.error().text());
+        return;
+    }
+    Incarnation& incoming = pool.incoming.emplace();
+    incoming.plan = std::move(plan);
+    incoming.generation = std::move(*generation);
+    incoming.deadline = loop_->after(kReadyDeadline, [this, &pool] {
+        log_->error(fmt::format("[pool {}] the manager was not ready after {} seconds", pool.name,
+                                kReadyDeadline.count() / 1000));
+        pool.incoming->generation->kill();
+    });
+}
+
+void PoolSet::onMessage(Pool& pool, Generation& generation,
+                        const manager::ControlMessage& message) {
+    if (!pool.incoming || pool.incoming->generation.get() != &generation || stopping_) {
+        return;
+    }
+    if (message.type == MessageType::loaded) {
+        generation.start(pool.current ? pool.current->generation->handOn() : pool.carried);
+    } else if (message.type == MessageType::ready) {
+        switchOver(pool);
+    }  // failed: the reason is kept; the manager's death follows and counts
+}
+
+void PoolSet::switchOver(Pool& pool) {
+    std::optional<Incarnation> old = std::move(pool.current);
+    pool.current = std::move(pool.incoming);
+    pool.incoming.reset();
+    pool.current->deadline.cancel();
+    pool.plan = pool.current->plan;
+    log_->debug(
+        fmt::format("[pool {}] manager {} is ready", pool.name, pool.current->generation->pid()));
+    if (old) {
+        pool.current->generation->addTotals(old->generation->handOnRest());
+        leave(pool, std::move(*old), DrainMode::replaced);
+    }
+    if (pool.renewing) {
+        pool.renewing = false;
+        ++report_.ready;
+    }
+    launchNext();
+    settleIfDone();
+}
+
+void PoolSet::leave(Pool& pool, Incarnation incarnation, DrainMode mode) {
+    Incarnation& leaving = pool.leaving.emplace_back(std::move(incarnation));
+    leaving.generation->drain(mode, drainDeadline_);
+    Generation* generation = leaving.generation.get();
+    leaving.deadline =
+        loop_->after(drainDeadline_ + kGraceAfterDrain, [generation] { generation->kill(); });
+}
+
+void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
+    pool.incoming.reset();
+    if (stopping_) {
+        return;
+    }
+    log_->error(fmt::format("[pool {}] the new manager did not start: {}{}", pool.name, why,
+                            pool.current ? "; the old one goes on serving" : ""));
+    if (pool.renewing) {
+        pool.renewing = false;
+        ++report_.failed;
+    }
+    if (!pool.current && pool.plan) {
+        scheduleRestart(pool);
+    }
+    launchNext();
+    settleIfDone();
+}
+
+void PoolSet::settleIfDone() {
+    if (!settled_ || !waiting_.empty() ||
+        std::any_of(pools_.begin(), pools_.end(), [](const Pool& pool) { return pool.renewing; })) {
+        return;
+    }
+    for (Pool& pool : pools_) {
+        if (!pool.plan && pool.current) {
+            Incarnation gone = std::move(*pool.current);
+            pool.current.reset();
+            leave(pool, std::move(gone), DrainMode::stop);
+        }
+    }
+    const OnSettled settled = std::move(settled_);
+    settled_ = nullptr;
+    settled(report_);
+}
+
+// --- Deaths ---------------------------------------------------------------------------------
+
+bool PoolSet::onDeath(pid_t pid, int status) {
+    const auto is = [pid](const Incarnation& incarnation) {
+        return incarnation.generation->pid() == pid;
+    };
+    for (auto pool = pools_.begin(); pool != pools_.end(); ++pool) {
+        if (pool->current && is(*pool->current)) {
+            currentDied(*pool, status);
+            return true;
+        }
+        if (pool->incoming && is(*pool->incoming)) {
+            const std::string reported = pool->incoming->generation->failure();
+            incomingFailed(*pool,
+                           reported.empty() ? "it exited " + describeExit(status) : reported);
+            return true;
+        }
+        const auto leaving = std::find_if(pool->leaving.begin(), pool->leaving.end(), is);
+        if (leaving != pool->leaving.end()) {
+            if (pool->current) {
+                pool->current->generation->addTotals(leaving->generation->handOnRest());
+            }
+            pool->leaving.erase(leaving);
+            if (!pool->plan && !pool->current && !pool->incoming && pool->leaving.empty()) {
+                pools_.erase(pool);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+void PoolSet::currentDied(Pool& pool, int status) {
+    Generation& generation = *pool.current->generation;
+    const std::uint64_t lived = monotonicNs() - generation.launchedNs();
+    pool.carried = generation.totals();
+    const pid_t pid = generation.pid();
+    pool.current.reset();
+    if (stopping_) {
+        return;
+    }
+    log_->warning(fmt::format("[pool {}] manager {} exited {} after {}.{:06} seconds from start",
+                              pool.name, pid, describeExit(status), lived / kNsPerSecond,
+                              lived % kNsPerSecond / 1000));
+    if (!pool.incoming && pool.plan) {
+        if (lived > 10 * kNsPerSecond) {
+            pool.failures = 0;
+        }
+        scheduleRestart(pool);
+    }
+}
+
+void PoolSet::scheduleRestart(Pool& pool) {
+    milliseconds delay{0};
+    if (pool.failures > 0) {
+        delay = kFirstRestartDelay * (1 << std::min(pool.failures - 1, kMaxRestartDoublings));
+        log_->warning(fmt::format("[pool {}] the next start of its manager is in {}.{:03} seconds",
+                                  pool.name, delay.count() / 1000, delay.count() % 1000));
+    }
+    ++pool.failures;
+    pool.restart = loop_->after(delay, [this, &pool] {
+        pool.restart.cancel();
+        if (!pool.incoming && !pool.current && pool.plan && !stopping_) {
+            launch(pool, *pool.plan);
+        }
+    });
+}
+
+// --- Stopping -------------------------------------------------------------------------------
+
+void PoolSet::drainAll(milliseconds deadline) {
+    stopping_ = true;
+    drainDeadline_ = deadline;
+    waiting_.clear();
+    settled_ = nullptr;
+    for (Pool& pool : pools_) {
+        pool.restart.cancel();
+        if (pool.current) {
+            Incarnation current = std::move(*pool.current);
+            pool.current.reset();
+            leave(pool, std::move(current), DrainMode::stop);
+        }
+        if (pool.incoming) {
+            pool.incoming->generation->terminate();
+        }
+    }
+}
+
+void PoolSet::terminateAll() {
+    stopping_ = true;
+    waiting_.clear();
+    settled_ = nullptr;
+    for (Pool& pool : pools_) {
+        pool.restart.cancel();
+    }
+    forEachGeneration([](Incarnation& incarnation) { incarnation.generation->terminate(); });
+}
+
+void PoolSet::killAll() {
+    forEachGeneration([](Incarnation& incarnation) { incarnation.generation->kill(); });
+}
+
+bool PoolSet::empty() const {
+    return std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
+        return !pool.current && !pool.incoming && pool.leaving.empty();
+    });
+}
+
+// --- Logs and sockets -----------------------------------------------------------------------
+
+void PoolSet::reopenLogs() {
+    std::set<UniqueFd*> reopened;
+    forEachGeneration([&](Incarnation& incarnation) {
+        UniqueFd* accessLog = incarnation.plan.accessLog.get();
+        const std::string& path = incarnation.plan.inputs.pool.accessLog;
+        if (accessLog != nullptr && reopened.insert(accessLog).second) {
+            const LogFiles::OriginalStderr original(*files_);
+            const auto file = openAppend(path);
+            // Same number, so that a restart of this plan inherits the new file.
+            if (file && ::dup3(file->get(), accessLog->get(), O_CLOEXEC) >= 0) {
+                log_->notice("access log file re-opened");
+            } else {
+                const int code = file ? errno : file.error().code.value();
+                log_->error("failed to open access log (" + path + "): " + errnoText(code) + " (" +
+                            std::to_string(code) + ")");
+                log_->error("unable to re-opened access log file");
+            }
+        }
+        const auto sent = incarnation.generation->sendLogs(
+            files_->target(), accessLog != nullptr ? accessLog->get() : -1);
+        if (!sent) {
+            log_->error(fmt::format("[pool {}] manager {} could not be given its logs: {}",
+                                    incarnation.plan.inputs.pool.name,
+                                    incarnation.generation->pid(), sent.error().text()));
+        }
+    });
+}
+
+std::set<std::string> PoolSet::addresses() const {
+    std::set<std::string> all;
+    for (const Pool& pool : pools_) {
+        if (pool.current) {
+            all.insert(pool.current->plan.inputs.pool.listen);
+        } else if (pool.plan) {
+            all.insert(pool.plan->inputs.pool.listen);
+        }
+        if (pool.incoming) {
+            all.insert(pool.incoming->plan.inputs.pool.listen);
+        }
+    }
+    return all;
+}
+
+}  // namespace muster::master

@@ -1,0 +1,101 @@
+// All pools and their generations: start, renewal, crash, stop (design §2).
+//
+// Owned by the master. A renewal launches a new generation for every pool on the same socket, a
+// few at a time; each pool switches by itself once its new generation is ready, and keeps the old
+// one when that fails. A manager that dies is replaced at once, with growing delay when it keeps
+// dying. Bounded: one incoming and a few leaving generations per pool.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <list>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "log/error_log.h"
+#include "master/generation.h"
+#include "master/preparation.h"
+
+namespace muster::master {
+
+class PoolSet {
+  public:
+    struct Report {
+        int ready = 0;
+        int failed = 0;
+    };
+    using OnSettled = std::function<void(const Report&)>;
+
+    PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files);
+
+    /// Begins to bring every pool to its plan; pools without one are drained and forgotten.
+    /// `settled` is called once when all have switched or failed. One renewal at a time.
+    void renew(std::vector<PoolPlan> plans, std::chrono::milliseconds drainDeadline,
+               OnSettled settled);
+    [[nodiscard]] bool isRenewing() const { return static_cast<bool>(settled_); }
+    /// False while some pool has so many generations leaving that one more has to wait.
+    [[nodiscard]] bool hasRoomForRenewal() const;
+
+    /// A pid from waitpid: true when it was a manager of ours.
+    bool onDeath(pid_t pid, int status);
+
+    /// Graceful stop of everything; renewals and restarts end.
+    void drainAll(std::chrono::milliseconds deadline);
+    void terminateAll();
+    void killAll();
+    [[nodiscard]] bool empty() const;
+
+    /// Opens every access log again and hands error and access logs to all managers.
+    void reopenLogs();
+
+    /// Addresses that some generation, or one about to be restarted, listens on.
+    [[nodiscard]] std::set<std::string> addresses() const;
+
+  private:
+    struct Incarnation {
+        PoolPlan plan;
+        std::unique_ptr<Generation> generation;
+        EventLoop::Watch deadline;  ///< not ready, or not gone, in time
+    };
+    struct Pool {
+        std::string name;
+        std::uint64_t startedWallNs = 0;
+        std::optional<Incarnation> current;
+        std::optional<Incarnation> incoming;
+        std::list<Incarnation> leaving;
+        std::optional<PoolPlan> plan;  ///< what a restart uses; empty: the pool is to go
+        scoreboard::Totals carried;    ///< what a manager that died had counted
+        bool renewing = false;         ///< part of the renewal that goes on
+        int failures = 0;              ///< starts that failed or died young, in a row
+        EventLoop::Watch restart;
+    };
+
+    Pool* find(const std::string& name);
+    void launchNext();
+    void launch(Pool& pool, PoolPlan plan);
+    void onMessage(Pool& pool, Generation& generation, const manager::ControlMessage& message);
+    void switchOver(Pool& pool);
+    void leave(Pool& pool, Incarnation incarnation, manager::DrainMode mode);
+    void incomingFailed(Pool& pool, const std::string& why);
+    void currentDied(Pool& pool, int status);
+    void scheduleRestart(Pool& pool);
+    [[nodiscard]] int launchesUnderWay() const;
+    void settleIfDone();
+    template <typename Visit>
+    void forEachGeneration(Visit&& visit);
+
+    EventLoop* loop_;
+    log::ErrorLog* log_;
+    LogFiles* files_;
+    std::list<Pool> pools_;
+    std::deque<PoolPlan> waiting_;  ///< plans not launched yet
+    OnSettled settled_;
+    Report report_;
+    std::chrono::milliseconds drainDeadline_{0};
+    bool stopping_ = false;
+};
+
+}  // namespace muster::master

@@ -1,0 +1,176 @@
+// Reads, checks, opens and resolves.
+#include "master/preparation.h"
+
+#include <glob.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/io.h"
+#include "log/access_format.h"
+#include "master/identities.h"
+
+namespace muster::master {
+namespace {
+
+constexpr std::chrono::seconds kDefaultDrain{30};
+
+/// php-fpm8.2 → /etc/php/8.2/fpm/php-fpm.conf; plain php-fpm → the newest version that is there.
+std::string phpFpmConfigFile(const std::string& programName) {
+    const std::string version = programName.substr(std::string_view("php-fpm").size());
+    if (!version.empty()) {
+        return "/etc/php/" + version + "/fpm/php-fpm.conf";
+    }
+    glob_t found{};
+    std::string file = "/etc/php-fpm.conf";
+    if (::glob("/etc/php/*/fpm/php-fpm.conf", 0, nullptr, &found) == 0 && found.gl_pathc > 0) {
+        file = found.gl_pathv[found.gl_pathc - 1];
+    }
+    ::globfree(&found);
+    return file;
+}
+
+config::ReadOptions readOptions(const Invocation& invocation) {
+    const CommandLine& line = invocation.line;
+    config::ReadOptions options;
+    options.file = invocation.configFile;
+    options.prefix = line.prefix;
+    options.pidFile = line.pidFile;
+    options.allowRoot = line.allowRoot;
+    options.runsAsRoot = invocation.runsAsRoot;
+    options.testOnly = line.action == Action::test;
+    options.daemonize = line.daemonize;
+    options.defaultErrorLog = invocation.defaultErrorLog;
+    for (const auto& [name, value] : line.iniDefinitions) {
+        options.iniDefinitions[name] = value;
+    }
+    return options;
+}
+
+manager::ManagerInputs inputsFor(const Invocation& invocation, const config::GlobalSettings& global,
+                                 const config::PoolSettings& pool) {
+    manager::ManagerInputs inputs;
+    inputs.pool = pool;
+    inputs.dropPrivileges = invocation.runsAsRoot;
+    inputs.titlePrefix = invocation.titlePrefix;
+    inputs.iniPath = invocation.line.iniPath;
+    inputs.ignoreIni = invocation.line.ignoreIni;
+    inputs.iniDefinitions = invocation.line.iniDefinitions;
+    inputs.logLevel = global.effectiveLogLevel();
+    inputs.logLimit = global.logLimit;
+    inputs.stopTimeoutMs = static_cast<int>(drainDeadline(global).count());
+    return inputs;
+}
+
+/// Everything of one pool that can be wrong outside the file. All of it is reported.
+std::optional<PoolPlan> planPool(const Invocation& invocation, const config::GlobalSettings& global,
+                                 const config::PoolSettings& pool, log::ErrorLog& log,
+                                 LogFiles& files) {
+    PoolPlan plan;
+    plan.inputs = inputsFor(invocation, global, pool);
+    bool sound = true;
+    if (!pool.accessLog.empty()) {
+        const LogFiles::OriginalStderr original(files);
+        if (auto file = openAppend(pool.accessLog)) {
+            plan.accessLog = std::make_shared<UniqueFd>(std::move(*file));
+        } else {
+            const int code = file.error().code.value();
+            log.error("failed to open access log (" + pool.accessLog + "): " + errnoText(code) +
+                      " (" + std::to_string(code) + ")");
+            sound = false;
+        }
+        if (const auto format = log::AccessFormat::compile(pool.accessFormat); !format) {
+            log.warning(format.error().text());
+            log.error("[pool " + pool.name + "] wrong format for access.format '" +
+                      pool.accessFormat + "'");
+            sound = false;
+        }
+    }
+    auto identity = resolveIdentity(pool, invocation.runsAsRoot, invocation.line.allowRoot);
+    if (identity) {
+        for (const std::string& notice : identity->notices) {
+            log.notice(notice);
+        }
+        plan.inputs.identity = identity->identity;
+    } else if (invocation.line.action != Action::test) {  // -t does not resolve (spec config §9)
+        log.error(identity.error().text());
+        sound = false;
+    }
+    return sound ? std::optional(std::move(plan)) : std::nullopt;
+}
+
+}  // namespace
+
+std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global) {
+    const std::chrono::seconds configured(global.processControlTimeout);
+    return configured.count() > 0 ? configured : kDefaultDrain;
+}
+
+Invocation describeInvocation(CommandLine line) {
+    Invocation invocation;
+    invocation.runsAsRoot = ::geteuid() == 0;
+    const bool asPhpFpm = line.programName.starts_with("php-fpm");
+    invocation.titlePrefix = asPhpFpm ? "php-fpm: " : "muster: ";
+    invocation.defaultErrorLog = asPhpFpm ? "log/php-fpm.log" : "log/muster.log";
+    std::string fromIni;
+    for (const auto& [name, value] : line.iniDefinitions) {
+        if (name == "fpm.config") {
+            fromIni = value;
+        }
+    }
+    if (line.configFile && !line.configFile->empty()) {
+        invocation.configFile = *line.configFile;
+    } else if (!line.configFile && !fromIni.empty()) {
+        invocation.configFile = fromIni;
+    } else if (!line.prefix.empty()) {
+        invocation.configFile = line.prefix + (asPhpFpm ? "/etc/php-fpm.conf" : "/etc/muster.conf");
+    } else {
+        invocation.configFile =
+            asPhpFpm ? phpFpmConfigFile(line.programName) : "/etc/muster/muster.conf";
+    }
+    invocation.line = std::move(line);
+    return invocation;
+}
+
+std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log, LogFiles& files,
+                                bool openErrorLog) {
+    config::ReadOutcome outcome = config::readConfiguration(readOptions(invocation));
+    const config::GlobalSettings& global = outcome.configuration.global;
+    if (outcome.parsed && openErrorLog) {
+        log.setLevel(global.effectiveLogLevel());
+        log.setLimit(global.logLimit);
+        files.setDaemon(global.daemonize);
+        if (auto opened = files.open(global.errorLog); !opened) {
+            log.error(opened.error().text());
+            outcome.valid = false;
+        }
+    }
+    for (const config::Message& message : outcome.messages) {
+        log.write(message.level, message.text);
+    }
+    if (!outcome.parsed) {
+        log.error("failed to load configuration file '" + invocation.configFile + "'");
+        return std::nullopt;
+    }
+    Prepared prepared;
+    bool sound = outcome.valid;
+    if (outcome.valid) {
+        for (const config::PoolSettings& pool : outcome.configuration.pools) {
+            auto plan = planPool(invocation, global, pool, log, files);
+            if (plan) {
+                prepared.pools.push_back(std::move(*plan));
+            } else {
+                sound = false;
+            }
+        }
+    }
+    if (!sound) {
+        log.error("failed to post process the configuration");
+        return std::nullopt;
+    }
+    prepared.global = global;
+    prepared.configuration = std::move(outcome.configuration);
+    return prepared;
+}
+
+}  // namespace muster::master

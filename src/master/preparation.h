@@ -1,0 +1,52 @@
+// From the command line and the configuration files to everything the pools need from outside:
+// read, checked, log files opened, users resolved. Start, -t and reload all come through here.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "config/configuration.h"
+#include "log/error_log.h"
+#include "manager/inputs.h"
+#include "master/command_line.h"
+#include "master/log_files.h"
+
+namespace muster::master {
+
+/// What stays the same for the life of the master: names and paths that follow from how it was
+/// called.
+struct Invocation {
+    CommandLine line;
+    bool runsAsRoot = false;
+    std::string titlePrefix;  ///< "muster: ", or "php-fpm: " when called so
+    std::string configFile;
+    std::string defaultErrorLog;
+};
+
+[[nodiscard]] Invocation describeInvocation(CommandLine line);
+
+/// A pool ready to be started, but for its listening socket.
+struct PoolPlan {
+    manager::ManagerInputs inputs;
+    std::shared_ptr<UniqueFd> accessLog;  ///< null: none; shared by the generations that use it
+    int listener = -1;                    ///< borrowed from Listeners
+};
+
+struct Prepared {
+    config::GlobalSettings global;
+    std::vector<PoolPlan> pools;
+    config::Configuration configuration;
+};
+
+/// Reads and checks; logs everything there is to say. Nothing when the configuration is refused:
+/// nothing that runs is touched then, but for log files that were opened and are closed again.
+/// `openErrorLog`: at start and -t; a reload opens a changed error log only when all is well.
+[[nodiscard]] std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log,
+                                              LogFiles& files, bool openErrorLog);
+
+/// How long a drain may take: process_control_timeout, or a sane default when that is 0.
+[[nodiscard]] std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global);
+
+}  // namespace muster::master
