@@ -4,7 +4,7 @@
 declare(strict_types=1);
 require __DIR__ . '/../lib/page.php';
 
-const MOST_REQUESTS = 20;
+const MOST_REQUESTS = 16;
 
 function openRequest(string $path, string $host): mixed
 {
@@ -52,7 +52,7 @@ if (($_SERVER['REQUEST_METHOD'] ?? 'GET') !== 'POST' || !tokenIsRight()) {
 // The session file is locked until here; the slow pages need none of it.
 session_write_close();
 $count = max(1, min(MOST_REQUESTS, (int) ($_POST['count'] ?? 8)));
-$seconds = max(1, min(5, (int) ($_POST['seconds'] ?? 2)));
+$seconds = max(1, min(3, (int) ($_POST['seconds'] ?? 2)));
 $host = $_SERVER['SERVER_ADDR'] . ':' . $_SERVER['SERVER_PORT'];
 $took = burst($count, '/' . poolName() . "/slow.php?seconds=$seconds", $host, 60.0);
 sendHeaders('application/json');
