@@ -14,7 +14,7 @@ namespace {
 // Reads of one slot before it is taken as it stands: its worker writes all the time, or scribbles.
 constexpr int kSlotTries = 100;
 // Likewise for the pool's values, whose writer writes a few times a second.
-constexpr int kPoolTries = 4;
+constexpr int kPoolTries = 16;
 
 Stage checkedStage(std::uint32_t ordinal) {
     return ordinal <= static_cast<std::uint32_t>(Stage::keepAlive) ? static_cast<Stage>(ordinal)
@@ -48,6 +48,7 @@ void checkFacts(RequestFacts& facts, std::uint64_t lifeNs, std::uint64_t nowNs,
 }
 
 struct RawSnapshot {
+    bool consistent = false;
     PoolWords pool;
     std::vector<WorkerSnapshot> workers;
 };
@@ -59,7 +60,7 @@ RawSnapshot copyAll(const Segment& segment, std::uint64_t nowNs) {
     const auto* words = reinterpret_cast<const std::byte*>(&header.pool) + kPoolWordsOffset;
     RawSnapshot raw;
     raw.workers.reserve(segment.slotCount());
-    readStable(header.pool.sequence, kPoolTries, [&] {
+    raw.consistent = readStable(header.pool.sequence, kPoolTries, [&] {
         loadWords(&raw.pool, words, sizeof raw.pool);
         raw.workers.clear();
         for (std::uint32_t index = 0; index < segment.slotCount(); ++index) {
@@ -121,6 +122,7 @@ PoolSnapshot takeSnapshot(const Segment& segment) {
 
     snapshot.name = copyName(segment.header());
     snapshot.processManager = __atomic_load_n(&segment.header().processManager, __ATOMIC_RELAXED);
+    snapshot.consistent = raw.consistent;
     snapshot.maxChildren = segment.slotCount();
     snapshot.startedWallNs = std::min(raw.pool.startedWallNs, snapshot.takenWallNs);
     snapshot.listenPending = raw.pool.listenPending;

@@ -35,6 +35,7 @@ struct PoolSnapshot {
     std::uint32_t idle = 0;  ///< counted from the stages now
     std::uint32_t active = 0;
     std::uint32_t maxChildren = 0;
+    bool consistent = false;  ///< false: taken as it stands, the manager never left it alone
     std::vector<WorkerSnapshot> workers;  ///< used slots, slot order
 };
 

@@ -188,12 +188,12 @@ TEST_F(ScoreboardProcesses, a_scribbling_worker_does_not_disturb_its_readers) {
 TEST_F(ScoreboardProcesses, a_worker_that_scribbles_over_everything_is_outlived) {
     PoolWriter pool(segment_);
     pool.countSlowRequest();
-    const std::size_t size = segmentSize(kSlots);
-    const pid_t child = start([this, size] {
+    constexpr std::size_t kSize = segmentSize(kSlots);
+    const pid_t child = start([this] {
         std::mt19937_64 random(10);
         auto* bytes = reinterpret_cast<volatile unsigned char*>(&segment_.header());
         for (;;) {
-            bytes[random() % size] = static_cast<unsigned char>(random());
+            bytes[random() % kSize] = static_cast<unsigned char>(random());
         }
     });
     for (int look = 0; look < 2000; ++look) {

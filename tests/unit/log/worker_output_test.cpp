@@ -46,7 +46,7 @@ class Worker {
 
   private:
     static WorkerOutputOptions named(WorkerOutputOptions options) {
-        options.pool = "w";
+        options.pool = std::string("w");
         options.pid = 1201;
         return options;
     }
