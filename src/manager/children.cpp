@@ -13,11 +13,8 @@ namespace muster::manager {
 
 using scoreboard::Stage;
 
-Children::Children(const WorkerTemplate& shared, EventLoop& loop)
-    : shared_(&shared),
-      loop_(&loop),
-      pen_(*shared.segment),
-      slotUsed_(shared.segment->slotCount(), false) {}
+Children::Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop)
+    : shared_(&shared), pen_(&pen), loop_(&loop), slotUsed_(shared.segment->slotCount(), false) {}
 
 std::optional<std::uint32_t> Children::freeSlot() const {
     const auto free = std::find(slotUsed_.begin(), slotUsed_.end(), false);
@@ -37,7 +34,7 @@ Result<pid_t> Children::fork() {
     if (!place) {
         return tl::make_unexpected(place.error());
     }
-    pen_.prepareSlot(*slot);
+    pen_->prepareSlot(*slot);
     const std::uint64_t now = monotonicNs();
     auto pid = forkWorker(*shared_, *place);
     if (!pid) {
@@ -125,7 +122,7 @@ std::optional<Departure> Children::bury(pid_t pid, int status) {
     if (stageOf(child) == Stage::idle) {
         shared_->segment->header().hints.idle.fetch_sub(1, std::memory_order_relaxed);
     }
-    pen_.retireSlot(child.slot);
+    pen_->retireSlot(child.slot);
     slotUsed_[child.slot] = false;
     children_.erase(found);
     return departure;

@@ -47,7 +47,7 @@ struct Departure {
 class Children {
   public:
     /// All borrowed; they outlive the object.
-    Children(const WorkerTemplate& shared, EventLoop& loop);
+    Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop);
 
     /// Forks one worker into a free slot.
     [[nodiscard]] Result<pid_t> fork();
@@ -78,8 +78,8 @@ class Children {
     void readOutput(Child& child, log::OutputStream stream);
 
     const WorkerTemplate* shared_;
+    scoreboard::PoolWriter* pen_;
     EventLoop* loop_;
-    scoreboard::PoolWriter pen_;
     std::list<Child> children_;  ///< newest first
     std::vector<bool> slotUsed_;
 };

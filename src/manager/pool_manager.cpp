@@ -31,8 +31,8 @@ constexpr milliseconds kEscalation{1000};  // from TERM to KILL (spec lifecycle 
 PoolManager::PoolManager(const Parts& parts)
     : parts_(parts),
       pool_(parts.inputs->pool),
-      children_(*parts.workers, *parts.loop),
-      pen_(*parts.workers->segment) {}
+      pen_(*parts.workers->segment),
+      children_(*parts.workers, pen_, *parts.loop) {}
 
 ManagerExit PoolManager::run() {
     EventLoop& loop = *parts_.loop;
@@ -138,7 +138,9 @@ void PoolManager::onTick() {
         "children. Spawning rate {}",
         poolPrefix(), load.running - load.idle, load.idle, load.running, scaling_.spawnRate));
     carryOut(decideTick(pool_, load, scaling_), load);
-    updateHints();
+    writeCommands();
+    // Workers keep the hint in step; killed ones cannot. A wrong correction lasts one tick.
+    parts_.workers->segment->header().hints.idle.store(load.idle, std::memory_order_relaxed);
 }
 
 // --- Phases ---------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ void PoolManager::start(const scoreboard::Totals& carried) {
     }
     pen_.addRetired(carried);
     phase_ = Phase::starting;
-    updateHints();
+    writeCommands();
     for (int i = initialWorkers(pool_); i > 0 && phase_ == Phase::starting; --i) {
         if (!forkOne(LogLevel::debug)) {
             return failToStart("the first workers could not be forked");
@@ -203,8 +205,7 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     listenWatch_.cancel();
     respawnWatch_.cancel();
     startWatch_.cancel();
-    parts_.workers->segment->header().commands.draining.store(static_cast<std::uint32_t>(mode),
-                                                              std::memory_order_seq_cst);
+    writeCommands();
     deadlineWatch_ = parts_.loop->after(deadline, [this] {
         parts_.log->debug(poolPrefix() + "the drain deadline is over, ending the last workers");
         children_.signalAll(SIGTERM);
@@ -245,6 +246,7 @@ void PoolManager::finishIfEmpty() {
 // --- Workers --------------------------------------------------------------------------------
 
 std::optional<pid_t> PoolManager::forkOne(LogLevel level) {
+    writeCommands();
     const auto pid = children_.fork();
     if (!pid) {
         parts_.log->error(poolPrefix() + pid.error().text());
@@ -309,7 +311,7 @@ void PoolManager::replace(const Departure& departure) {
         (clean || (WIFSIGNALED(departure.status) && WTERMSIG(departure.status) == SIGQUIT))) {
         return;
     }
-    const auto delay = respawn_.afterDeath(departure.lifetimeNs, departure.served, clean);
+    const auto delay = respawn_.afterDeath(departure.lifetimeNs, departure.served);
     if (delay.count() == 0 && missing_ == 0) {
         forkOne(LogLevel::notice);
         return;
@@ -360,7 +362,7 @@ PoolLoad PoolManager::observe() {
 void PoolManager::look() {
     const PoolLoad load = observe();
     carryOut(decideDemand(pool_, load, scaling_), load);
-    updateHints();
+    writeCommands();
 }
 
 void PoolManager::carryOut(const ScalingDecision& decision, const PoolLoad& load) {
@@ -391,12 +393,18 @@ void PoolManager::carryOut(const ScalingDecision& decision, const PoolLoad& load
     }
 }
 
-void PoolManager::updateHints() {
-    auto& header = parts_.workers->segment->header();
-    // A pool that cannot grow has nothing to wake for.
-    const bool canGrow =
-        pool_.pm != config::ProcessManager::fixed && children_.count() < pool_.maxChildren;
-    header.commands.wakeAtIdle.store(canGrow ? 0 : -1, std::memory_order_relaxed);
+void PoolManager::writeCommands() {
+    auto& commands = parts_.workers->segment->header().commands;
+    std::int32_t wakeAt = 0;
+    if (pool_.pm == config::ProcessManager::fixed) {
+        wakeAt = scoreboard::kNoHints;
+    } else if (children_.count() >= pool_.maxChildren) {
+        wakeAt = scoreboard::kNeverWake;
+    }
+    commands.wakeAtIdle.store(wakeAt, std::memory_order_relaxed);
+    // Ours to say, but a worker may have scribbled here: said again on every look.
+    commands.draining.store(phase_ == Phase::draining ? static_cast<std::uint32_t>(drainMode_) : 0,
+                            std::memory_order_seq_cst);
 }
 
 void PoolManager::reopenLogs(ReceivedMessage& received) {

@@ -72,15 +72,15 @@ class PoolManager {
     void look();
     void carryOut(const ScalingDecision& decision, const PoolLoad& load);
     [[nodiscard]] PoolLoad observe();
-    void updateHints();
+    void writeCommands();
     void reopenLogs(ReceivedMessage& received);
     [[nodiscard]] std::string poolPrefix() const;
     [[nodiscard]] bool isServing() const { return phase_ == Phase::serving; }
 
     Parts parts_;
     const config::PoolSettings& pool_;
-    Children children_;
     scoreboard::PoolWriter pen_;
+    Children children_;
     Phase phase_ = Phase::loaded;
     DrainMode drainMode_ = DrainMode::replaced;
     ManagerExit exit_ = ManagerExit::done;

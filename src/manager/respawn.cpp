@@ -7,9 +7,8 @@
 
 namespace muster::manager {
 
-std::chrono::milliseconds RespawnDelay::afterDeath(std::uint64_t lifetimeNs, bool served,
-                                                   bool clean) {
-    const bool young = !served && !clean && lifetimeNs < kNsPerSecond;
+std::chrono::milliseconds RespawnDelay::afterDeath(std::uint64_t lifetimeNs, bool served) {
+    const bool young = !served && lifetimeNs < kNsPerSecond;
     if (!young) {
         youngDeaths_ = 0;
         return std::chrono::milliseconds(0);

@@ -12,10 +12,9 @@ namespace muster::manager {
 
 class RespawnDelay {
   public:
-    /// A worker has died. `lifetimeNs` since its fork; `served`: it had begun a request; `clean`:
-    /// it left as it was meant to (exit code 0). Returns how long to wait before the next fork.
-    [[nodiscard]] std::chrono::milliseconds afterDeath(std::uint64_t lifetimeNs, bool served,
-                                                       bool clean);
+    /// A worker that was not told to leave is gone. `lifetimeNs` since its fork; `served`: it had
+    /// begun a request. Returns how long to wait before the next fork.
+    [[nodiscard]] std::chrono::milliseconds afterDeath(std::uint64_t lifetimeNs, bool served);
 
     /// A replacement has proved itself: the row is over.
     void reset() { youngDeaths_ = 0; }

@@ -13,6 +13,11 @@ LogFiles::LogFiles(log::ErrorLog& log, bool terminal)
     originalStderr_.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
 }
 
+void LogFiles::setDaemon(bool daemon) {
+    daemon_ = daemon;
+    useFile_ = daemon || !terminal_;
+}
+
 LogFiles::OriginalStderr::OriginalStderr(const LogFiles& files) {
     if (files.launched_ && files.originalStderr_) {
         tied_.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
@@ -49,6 +54,9 @@ Result<void> LogFiles::open(const std::string& path) {
 
 void LogFiles::launched() {
     launched_ = true;
+    if (daemon_) {
+        originalStderr_.reset();  // whoever waits for its end must not wait for ours
+    }
     if (useFile_ && file_) {
         log_->setTarget(file_.get(), false);
         ::dup2(file_.get(), STDERR_FILENO);

@@ -18,7 +18,7 @@ class LogFiles {
     LogFiles(log::ErrorLog& log, bool terminal);
 
     /// Known once the configuration is read: a daemon always uses the file.
-    void setDaemon(bool daemon) { useFile_ = daemon || !terminal_; }
+    void setDaemon(bool daemon);
 
     /// Opens the error log and writes to it from now on (with a copy on stderr until launched()).
     /// On failure the log stays where it was.
@@ -47,6 +47,7 @@ class LogFiles {
     log::ErrorLog* log_;
     bool terminal_;
     bool useFile_;  ///< lines go to the file; otherwise to stderr
+    bool daemon_ = false;
     bool launched_ = false;
     std::string path_;
     UniqueFd file_;

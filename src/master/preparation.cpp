@@ -2,6 +2,7 @@
 #include "master/preparation.h"
 
 #include <glob.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -14,6 +15,11 @@ namespace muster::master {
 namespace {
 
 constexpr std::chrono::seconds kDefaultDrain{30};
+
+bool isDirectory(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
 
 /// php-fpm8.2 → /etc/php/8.2/fpm/php-fpm.conf; plain php-fpm → the newest version that is there.
 std::string phpFpmConfigFile(const std::string& programName) {
@@ -134,6 +140,11 @@ Invocation describeInvocation(CommandLine line) {
 
 std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log, LogFiles& files,
                                 bool openErrorLog) {
+    const std::string& prefix = invocation.line.prefix;
+    if (!prefix.empty() && !isDirectory(prefix)) {
+        log.error("the global prefix '" + prefix + "' does not exist or is not a directory");
+        return std::nullopt;
+    }
     config::ReadOutcome outcome = config::readConfiguration(readOptions(invocation));
     const config::GlobalSettings& global = outcome.configuration.global;
     if (outcome.parsed && openErrorLog) {

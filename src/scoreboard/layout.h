@@ -92,12 +92,17 @@ struct alignas(kCacheLine) Hints {
     std::atomic<std::int32_t> idle;
 };
 
+/// Commands::wakeAtIdle of a pool of fixed size: the idle hint is not kept at all.
+inline constexpr std::int32_t kNoHints = INT32_MIN;
+/// … of a pool that is as large as it may be: the hint is kept, nobody is woken.
+inline constexpr std::int32_t kNeverWake = INT32_MIN + 1;
+
 /// Written by the manager, read by every worker between requests.
 struct alignas(kCacheLine) Commands {
     std::atomic<std::uint32_t> draining;   ///< 1: finish what was accepted, accept no more
     std::atomic<std::uint32_t> logEpoch;   ///< grows when a new access log descriptor waits
     std::atomic<std::int32_t> wakeAtIdle;  ///< write the wake-up eventfd when the idle hint falls
-                                           ///< to this value or below; negative: never
+                                           ///< to this value or below; or one of the following
 };
 
 struct alignas(kCacheLine) Header {

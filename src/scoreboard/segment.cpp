@@ -84,7 +84,7 @@ Result<UniqueFd> Segment::create(const SegmentIdentity& identity) {
     std::copy(name.begin(), name.end(), header->poolName);
     header->pool.startedWallNs = identity.startedWallNs;
     header->pool.retired = identity.carried;
-    header->commands.wakeAtIdle.store(-1, std::memory_order_relaxed);
+    header->commands.wakeAtIdle.store(kNoHints, std::memory_order_relaxed);
     return fd;
 }
 

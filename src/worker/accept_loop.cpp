@@ -59,7 +59,7 @@ bool AcceptLoop::mustLeave() const {
 
 void AcceptLoop::becomeIdle() {
     slot_->setStage(scoreboard::Stage::idle);
-    if (commands_->wakeAtIdle.load(std::memory_order_relaxed) >= 0) {
+    if (commands_->wakeAtIdle.load(std::memory_order_relaxed) != scoreboard::kNoHints) {
         hints_->idle.fetch_add(1, std::memory_order_relaxed);
     }
 }
@@ -67,7 +67,8 @@ void AcceptLoop::becomeIdle() {
 // The hint only makes the manager look: it counts for itself and puts the hint right.
 void AcceptLoop::becomeBusy() {
     const std::int32_t wakeAt = commands_->wakeAtIdle.load(std::memory_order_relaxed);
-    if (wakeAt >= 0 && hints_->idle.fetch_sub(1, std::memory_order_relaxed) - 1 <= wakeAt) {
+    if (wakeAt != scoreboard::kNoHints &&
+        hints_->idle.fetch_sub(1, std::memory_order_relaxed) - 1 <= wakeAt) {
         const std::uint64_t one = 1;
         writeAll(inputs_->wakeFd, {reinterpret_cast<const char*>(&one), sizeof one});
     }
