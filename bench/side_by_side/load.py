@@ -8,6 +8,9 @@ from pathlib import Path
 
 from .daemon import WORKERS, as_root
 
+# An idle kept-alive connection holds a worker: nginx must let go of them before the next page.
+IDLE_SECONDS = 1
+
 NGINX = """\
 {user}
 worker_processes 1;
@@ -38,6 +41,7 @@ UPSTREAM = """\
         server unix:{socket};
         keepalive {workers};
         keepalive_requests 1000000;
+        keepalive_timeout {idle}s;
     }}
 """
 LOCATION = """\
@@ -69,7 +73,9 @@ class Nginx:
             for mode, keep in (("close", "off"), ("keep", "on"))
         ]
         upstreams = [
-            UPSTREAM.format(name=daemon.name, socket=daemon.socket, workers=WORKERS)
+            UPSTREAM.format(
+                name=daemon.name, socket=daemon.socket, workers=WORKERS, idle=IDLE_SECONDS
+            )
             for daemon in daemons
         ]
         (self.run / "nginx.conf").write_text(
@@ -105,6 +111,10 @@ class Nginx:
             self.process.terminate()
             self.process.wait()
             self.process = None
+
+
+def let_idle_connections_go():
+    time.sleep(IDLE_SECONDS + 0.5)
 
 
 def fetch(url):

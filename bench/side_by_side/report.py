@@ -58,6 +58,7 @@ def markdown(results):
         f"{results['pairs']} alternating pairs of {results['seconds']} s, medians; ratios are "
         f"medians over the pairs, {names[0]} by {names[1]}. {machine['cpus']} × "
         f"{machine['processor']}, Linux {machine['kernel']}, load before {machine['load']:.2f}. "
-        f"{results['versions'][names[0]]} against {results['versions'][names[1]]}.",
+        + "; ".join(f"{name}: {results['versions'][name]}" for name in names)
+        + ".",
     ]
     return "\n".join(lines)
