@@ -11,7 +11,9 @@
 namespace muster::config {
 namespace {
 
-constexpr std::string_view kNotInKey("=\n\r\t;&|^$~(){}!\"[]\0", 19);
+using namespace std::string_view_literals;
+
+constexpr std::string_view kNotInKey = "=\n\r\t;&|^$~(){}!\"[]\0"sv;
 constexpr std::string_view kNullValue = "value is NULL for a ZEND_INI_PARSER_ENTRY";
 
 struct RawEntry {

@@ -12,9 +12,11 @@
 namespace muster::config {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr int kDeepest = 64;  // nested parentheses, operators or fallbacks
-constexpr std::string_view kEndsWord("= \t\r\n;&|^~()!\"'\0", 17);
-constexpr std::string_view kNotInName("=\n\r\t;&|^$~(){}!\"[]\0", 19);
+constexpr std::string_view kEndsWord = "= \t\r\n;&|^~()!\"'\0"sv;
+constexpr std::string_view kNotInName = "=\n\r\t;&|^$~(){}!\"[]\0"sv;
 
 using Text = tl::expected<std::string, std::string>;
 
@@ -191,7 +193,8 @@ Text Parser::word() {
             if (startsWith("${")) {
                 break;
             }
-            ++position_;  // '$' keeps the byte behind it literal
+            // '$' keeps the byte behind it literal, '$\\' the two behind it.
+            position_ = std::min(position_ + (startsWith("$\\") ? 2 : 1), raw_.size());
             if (atEnd()) {
                 break;
             }

@@ -1,5 +1,5 @@
 // The files of conf/ show every directive and can be used as they are.
-#include <regex>
+#include <functional>
 
 #include "config/directives.h"
 #include "fixture.h"
@@ -36,10 +36,21 @@ TEST_F(Examples, parse_as_they_are) {
     EXPECT_EQ(pool.pm, ProcessManager::dynamic);
 }
 
+/// Lines such as ";name = value"; prose has a blank behind its semicolon.
+std::string uncommented(const std::string& text) {
+    std::string result;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool lineStart = i == 0 || text[i - 1] == '\n';
+        const bool shown = text[i] == ';' && i + 1 < text.size() && text[i + 1] >= 'a';
+        if (!lineStart || !shown) {
+            result += text[i];
+        }
+    }
+    return result;
+}
+
 TEST_F(Examples, parse_with_every_line_in_force) {
-    const std::regex shown("(^|\n);([a-z_.]+(\\[[A-Za-z_]+\\])? = )");
-    const auto outcome = readCopies(
-        [&](const std::string& text) { return std::regex_replace(text, shown, "$1$2"); });
+    const auto outcome = readCopies(uncommented);
     EXPECT_THAT(lines(outcome), IsEmpty());
     EXPECT_EQ(outcome.configuration.pools.at(0).pingPath, "/ping");
     EXPECT_EQ(outcome.configuration.pools.at(0).accessFormat, PoolSettings{}.accessFormat);

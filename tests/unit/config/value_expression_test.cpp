@@ -62,7 +62,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Good{"${EMPTY:-other}", ""}, Good{"${NONE:-}", ""},
                       Good{"\"${NONE:-x}\"", "x"}, Good{"${NAME}VV}", "valueVV}"},
                       Good{"$NAME", "$NAME"}, Good{"$", "$"}, Good{"$$", "$$"},
-                      Good{"a$ b", "a$ b"}, Good{"$;c", "$;c"}, Good{"$pool", "$pool"}));
+                      Good{"a$ b", "a$ b"}, Good{"$;c", "$;c"}, Good{"$\\\"a", "$\\\"a"},
+                      Good{"$pool", "$pool"}));
 INSTANTIATE_TEST_SUITE_P(BareWords, GoodValue,
                          ::testing::Values(Good{"true", "1"}, Good{"on", "1"}, Good{"yes", "1"},
                                            Good{"YES", "1"}, Good{" Yes  ", "1"},
