@@ -286,7 +286,7 @@ RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions)
     }
     if (php_request_startup() == FAILURE) {
         io.finish();
-        state.io = nullptr;
+        endRequest();
         return RunOutcome::broken;
     }
     if (formWasCut(io)) {
@@ -305,7 +305,7 @@ RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions)
     const bool exhausted = state.memoryExhausted;
     SG(server_context) = nullptr;
     clearRequestInfo();
-    state.io = nullptr;
+    endRequest();
     return exhausted ? RunOutcome::recycle : RunOutcome::served;
 }
 

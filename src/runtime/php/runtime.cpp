@@ -59,7 +59,7 @@ class PhpRuntime final : public Runtime {
     }
 
     void stopWorker() noexcept override {
-        state.io = nullptr;
+        endRequest();
         SG(server_context) = nullptr;
         php_module_shutdown();
     }

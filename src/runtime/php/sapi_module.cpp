@@ -28,7 +28,7 @@ int startUp(sapi_module_struct* module) noexcept {
     return php_module_startup(module, &moduleEntry);
 }
 
-int endRequest() noexcept {
+int deactivate() noexcept {
     if (SG(sapi_started) && state.io != nullptr) {
         state.io->finish();
     }
@@ -140,7 +140,7 @@ sapi_module_struct sapiModule = {
     startUp,
     php_module_shutdown_wrapper,
     activateDirectorySettings,
-    endRequest,
+    deactivate,
     writeOutput,
     flushOutput,
     nullptr,  // get_stat: the engine looks at path_translated itself

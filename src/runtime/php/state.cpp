@@ -8,9 +8,6 @@ namespace muster::php {
 State state;
 
 void beginRequest(RequestIo& io) noexcept {
-    if (state.bodyFile >= 0) {
-        ::close(state.bodyFile);
-    }
     state.io = &io;
     state.path = {};
     state.bodyLength = 0;
@@ -19,9 +16,16 @@ void beginRequest(RequestIo& io) noexcept {
     state.shuttingDown = false;
     state.saidSomething = false;
     state.memoryExhausted = false;
-    state.bodyFile = -1;
     state.bodyFileTried = false;
     state.afterFinish = 0;
+}
+
+void endRequest() noexcept {
+    if (state.bodyFile >= 0) {
+        ::close(state.bodyFile);
+        state.bodyFile = -1;
+    }
+    state.io = nullptr;
 }
 
 }  // namespace muster::php

@@ -41,4 +41,7 @@ extern State state;
 /// Forgets the request before; `io` is the new one.
 void beginRequest(RequestIo& io) noexcept;
 
+/// The request is over: its descriptors are closed, callbacks find no peer.
+void endRequest() noexcept;
+
 }  // namespace muster::php

@@ -112,6 +112,7 @@ int activateDirectorySettings() noexcept {
     if (!perDirectory && root == nullptr) {
         return SUCCESS;
     }
+    // As the engine sees it, a path with a trailing slash names something in its parent.
     const std::size_t pathLength = std::strlen(path);
     char* directory = static_cast<char*>(emalloc(pathLength + 2));
     std::memcpy(directory, path, pathLength + 1);
