@@ -4,6 +4,8 @@ import json
 import os
 import re
 
+import pytest
+
 from harness.fixtures import both_users
 from harness.program import muster_only
 
@@ -203,3 +205,21 @@ def test_functions_that_would_break_a_worker_are_not_there(arena, daemon):
     daemon.start()
     code = "<?php var_export(function_exists('pcntl_fork'));"
     assert daemon.get(arena.script("pcntl.php", code)).text == "false"
+
+
+@pytest.mark.parametrize("directives", [{}, {"php_admin_value[disable_functions]": "exec,system"}])
+def test_functions_and_classes_of_a_big_script_do_not_survive_it(arena, daemon, directives):
+    """So many that the engine's tables grow and are packed anew during the request."""
+    daemon.configure({"www": directives}).start()
+    many = "".join(f"function many{n}() {{}} class Many{n} {{}}\n" for n in range(3000))
+    path = arena.script("many.php", f"<?php {many} echo 'ran';")
+    count = arena.script(
+        "count.php",
+        """<?php
+        $classes = preg_grep('~^Many~', get_declared_classes());
+        echo count(get_defined_functions()['user']), ' ', count($classes);""",
+    )
+    for _ in range(3):
+        answer = daemon.get(path)
+        assert (answer.status, answer.text) == (200, "ran"), answer.stderr
+        assert daemon.get(count).text == "0 0"

@@ -62,8 +62,8 @@ def test_master_and_pid_file_stay(daemon):
 def test_counters_do_not_go_back(arena, daemon):
     path = arena.script("quick.php", "<?php echo 'quick';")
     daemon.configure(TWO).start()
-    started = daemon.status()["start time"]
-    before = 0
+    first = daemon.status()
+    started, before = first["start time"], first["accepted conn"]
     for _ in range(3):
         for _ in range(5):
             assert daemon.get(path).text == "quick"

@@ -439,11 +439,19 @@ TEST_F(Worker, unusable_listener_is_told_and_exits_70) {
 }
 
 TEST_F(Worker, shortage_of_descriptors_is_outlasted_and_told_once) {
-    startIdle();
+    start();
+    const auto serveOne = [&] {
+        Client client = connect();
+        client.send("/echo", "x", false);
+        EXPECT_EQ(client.answer(), "x");
+    };
+    serveOne();
+    ASSERT_TRUE(reaches(Stage::idle));
     rlimit before{};
     ASSERT_EQ(::prlimit(pid_, RLIMIT_NOFILE, nullptr, &before), 0);
     const rlimit none{3, before.rlim_max};
     ASSERT_EQ(::prlimit(pid_, RLIMIT_NOFILE, &none, nullptr), 0);
+    serveOne();  // the accept that was waiting had its descriptor already
     Client client = connect();
     client.send("/echo", "patience", false);
     ASSERT_TRUE(eventually([&] { return !errorText().empty(); }));
