@@ -81,11 +81,12 @@ tl::expected<Value, std::string> Parser::value() {
     if (const auto truth = reservedWord(rest.substr(0, wordSize))) {
         position_ += wordSize;
         skipBlanks();
+        ended_ = startsWith("'") && raw_.find('\'', position_ + 1) == std::string_view::npos;
         if (!valueEnds()) {
             return syntaxError(found() + " after the bare word " + quoted(rest.substr(0, wordSize)),
                                "the end of the value, or double quotes around the whole value");
         }
-        return Value{*truth ? "1" : ""};
+        return Value{*truth ? "1" : "", ended_};
     }
     auto text = expression(0);
     if (!text) {
@@ -221,7 +222,8 @@ Text Parser::doubleQuoted() {
             result += *text;
             continue;
         }
-        if (peek() == '\\' && position_ + 1 < raw_.size()) {
+        // A backslash before the last quote of a line is itself ("C:\dir\" closes there).
+        if (peek() == '\\' && position_ + 1 < raw_.size() && raw_.substr(position_) != "\\\"") {
             const char next = raw_[position_ + 1];
             if (next != '"' && next != '\\' && next != '$') {
                 result += '\\';

@@ -48,10 +48,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Good{"\"\"", ""}, Good{"a \"b\" c", "abc"}, Good{"\"a\"b\"c\"", "abc"},
                       Good{"\"a\" \"b\"", "ab"}, Good{R"("a\"b\\c\$d")", R"(a"b\c$d)"},
                       Good{R"("a\nb\'c")", R"(a\nb\'c)"}, Good{R"("\${NAME}")", "${NAME}"},
-                      Good{"\"a 'b' c\"", "a 'b' c"}, Good{"'a b'", "a b"},
-                      Good{"a 'b' c", "a b c"}, Good{"a'b'c", "abc"}, Good{"'b''c'", "bc"},
-                      Good{"'a\"b'", "a\"b"}, Good{"'${NAME}'", "${NAME}"}, Good{"'a\\'b", "a\\b"},
-                      Good{"\"a\rb\"", "a\rb"}));
+                      Good{R"("C:\dir\")", R"(C:\dir\)"}, Good{"\"a 'b' c\"", "a 'b' c"},
+                      Good{"'a b'", "a b"}, Good{"a 'b' c", "a b c"}, Good{"a'b'c", "abc"},
+                      Good{"'b''c'", "bc"}, Good{"'a\"b'", "a\"b"}, Good{"'${NAME}'", "${NAME}"},
+                      Good{"'a\\'b", "a\\b"}, Good{"\"a\rb\"", "a\rb"}));
 INSTANTIATE_TEST_SUITE_P(
     Variables, GoodValue,
     ::testing::Values(Good{"${NAME}", "value"}, Good{"x${NAME}z", "xvaluez"},
@@ -135,6 +135,10 @@ TEST(Value, unmatched_single_quote_ends_the_value_and_says_so) {
     ASSERT_TRUE(value);
     EXPECT_EQ(value->text, "don");
     EXPECT_TRUE(value->restDropped);
+    const auto word = evaluateValue("yes'x", lookUp);
+    ASSERT_TRUE(word);
+    EXPECT_EQ(word->text, "1");
+    EXPECT_TRUE(word->restDropped);
 }
 
 TEST(Brackets, text_is_taken_as_it_stands_but_for_quotes_and_variables) {
