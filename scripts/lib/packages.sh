@@ -2,14 +2,14 @@
 # shellcheck shell=bash
 # Sourced after common.sh. Quick when all is there; as an ordinary user it only looks.
 
-# build covers what cmake/dependencies.cmake looks for. php8.2-fpm is in run for its php.ini and
+# build covers what cmake looks for; the tests are registered with it, hence python3. php8.2-fpm is in run for its php.ini and
 # conf.d, which muster reads as php-fpm does, and in bench as the peer to measure against.
 declare -rA packages_of=(
     [build]="cmake ninja-build g++ pkg-config ccache libevent-dev libinih-dev libspdlog-dev
         libfmt-dev libexpected-dev nlohmann-json3-dev libgtest-dev libgmock-dev php8.2-dev
-        libphp8.2-embed"
+        libphp8.2-embed python3"
     [run]="nginx curl procps php8.2-fpm php8.2-opcache php8.2-mbstring php8.2-xml php8.2-sqlite3"
-    [test]="clang-14 clang-format-14 clang-tidy-14 shellcheck python3 python3-pytest libfcgi-bin
+    [test]="clang-14 clang-format-14 clang-tidy-14 shellcheck python3-pytest libfcgi-bin
         php8.2-cli dokuwiki"
     [bench]="nginx php8.2-fpm wrk python3"
 )
