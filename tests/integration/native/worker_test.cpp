@@ -79,6 +79,9 @@ class FakeRuntime final : public Runtime {
             while (::read(gate_, &byte, 1) < 0 && errno == EINTR) {
             }
         }
+        if (name == "/log") {
+            io.log(LogLevel::warning, "said by the script");
+        }
         char block[4096];
         while (const std::size_t n = io.readBody(block, sizeof block)) {
             io.writeStdout(block, n);
@@ -440,21 +443,22 @@ TEST_F(Worker, unusable_listener_is_told_and_exits_70) {
 
 TEST_F(Worker, shortage_of_descriptors_is_outlasted_and_told_once) {
     start();
-    const auto serveOne = [&] {
+    const auto serveOne = [&](const char* script) {
         Client client = connect();
-        client.send("/echo", "x", false);
+        client.send(script, "x", false);
         EXPECT_EQ(client.answer(), "x");
     };
-    serveOne();
+    // Everything has run once: sanitizers need descriptors when they see a type for the first time.
+    serveOne("/log");
     ASSERT_TRUE(reaches(Stage::idle));
     rlimit before{};
     ASSERT_EQ(::prlimit(pid_, RLIMIT_NOFILE, nullptr, &before), 0);
     const rlimit none{3, before.rlim_max};
     ASSERT_EQ(::prlimit(pid_, RLIMIT_NOFILE, &none, nullptr), 0);
-    serveOne();  // the accept that was waiting had its descriptor already
+    serveOne("/echo");  // the accept that was waiting had its descriptor already
     Client client = connect();
     client.send("/echo", "patience", false);
-    ASSERT_TRUE(eventually([&] { return !errorText().empty(); }));
+    ASSERT_TRUE(eventually([&] { return errorText().find("unable") != std::string::npos; }));
     clockid_t clock{};
     timespec used{};
     ASSERT_EQ(::clock_getcpuclockid(pid_, &clock), 0);
@@ -466,6 +470,7 @@ TEST_F(Worker, shortage_of_descriptors_is_outlasted_and_told_once) {
     ASSERT_EQ(::prlimit(pid_, RLIMIT_NOFILE, &before, nullptr), 0);
     EXPECT_EQ(client.answer(), "patience");
     EXPECT_EQ(errorText(),
+              "WARNING: said by the script\n"
               "WARNING: unable to accept connections, trying again: Too many open files (24)\n");
 }
 
