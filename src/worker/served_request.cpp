@@ -29,6 +29,7 @@ ServedRequest::ServedRequest(const WorkerInputs& inputs, fastcgi::ServerConnecti
       connection_(&connection),
       slot_(&slot),
       accessLog_(&accessLog),
+      pid_(::getpid()),
       cpuBeforeNs_(cpuNs()) {}
 
 void ServedRequest::begin(const char* peer) {
@@ -164,7 +165,7 @@ void ServedRequest::writeAccessLine(const RequestResult& result, std::uint64_t d
         facts.systemCpuNs = now.systemNs - timesBefore_.systemNs;
     }
     facts.memoryPeak = result.memoryPeak;
-    facts.workerPid = ::getpid();
+    facts.workerPid = pid_;
     facts.masterPid = inputs_->master;
     result_ = &result;
     facts.context = this;

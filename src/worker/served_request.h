@@ -54,6 +54,7 @@ class ServedRequest final : public RequestIo {
     fastcgi::ServerConnection* connection_;
     scoreboard::SlotWriter* slot_;
     AccessLog* accessLog_;
+    pid_t pid_;
     const char* peer_ = nullptr;
     std::uint64_t cpuBeforeNs_;  ///< of the process, at the end of the request before
     CpuTimes timesBefore_;       ///< only when the access log wants them
