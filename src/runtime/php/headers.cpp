@@ -84,7 +84,7 @@ Status addStatusLine(sapi_headers_struct* headers, std::string& text) {
         }
     }
     if (space != nullptr) {
-        status.effective = std::atoi(space + 1);
+        status.effective = static_cast<int>(std::strtol(space + 1, nullptr, 10));
     }
     if (text.size() > kMaxStatusLine) {
         text.resize(kMaxStatusLine);

@@ -26,11 +26,11 @@ bool setForGood(string_view name, string_view value, Access access) noexcept {
     const bool same = entry->value != nullptr && !entry->modified &&
                       string_view(ZSTR_VAL(entry->value), ZSTR_LEN(entry->value)) == value;
     if (!same) {
-        zend_string* text = zend_string_init(value.data(), value.size(), 1);
+        zend_string* text = zend_string_init(value.data(), value.size(), true);
         if (entry->on_modify != nullptr &&
             entry->on_modify(entry, text, entry->mh_arg1, entry->mh_arg2, entry->mh_arg3,
                              ZEND_INI_STAGE_ACTIVATE) != SUCCESS) {
-            zend_string_release_ex(text, 1);
+            zend_string_release_ex(text, true);
             return true;
         }
         if (entry->value != nullptr && !entry->modified) {
@@ -74,9 +74,9 @@ bool applySetting(string_view name, string_view value, Access access) noexcept {
 void loadExtension(const char* file) noexcept {
     zval loaded;
     ZVAL_FALSE(&loaded);
-    zend_interned_strings_switch_storage(0);
+    zend_interned_strings_switch_storage(false);
     php_dl(file, MODULE_PERSISTENT, &loaded, 1);
-    zend_interned_strings_switch_storage(1);
+    zend_interned_strings_switch_storage(true);
 }
 
 /// Returns whether an extension was asked for.

@@ -35,6 +35,11 @@ std::vector<std::string> splitWords(const std::string& text) {
 
 class PhpRuntime final : public Runtime {
   public:
+    static Runtime* create() {
+        static PhpRuntime runtime;
+        return &runtime;
+    }
+
     Result<void> load(const RuntimeConfig& config) override {
         if (auto ok = startEngine(config); !ok) {
             return ok;
@@ -73,14 +78,16 @@ class PhpRuntime final : public Runtime {
     }
 
   private:
+    ~PhpRuntime() = default;
+
     std::vector<std::string> extensions_;
     std::string poweredBy_;
     PathResolver resolver_;
 };
 
+// Outside the class, so that the entry below can name it.
 Runtime* create() {
-    static PhpRuntime runtime;
-    return &runtime;
+    return PhpRuntime::create();
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using muster::php::IniFiles;
 using muster::php::locateIniFiles;
 
 class IniPlaces : public testing::Test {
-  protected:
+  public:
     IniPlaces() {
         std::string name = (fs::temp_directory_path() / "muster-ini-XXXXXX").string();
         directory_ = ::mkdtemp(name.data());
@@ -29,6 +29,7 @@ class IniPlaces : public testing::Test {
         ::unsetenv("PHP_INI_SCAN_DIR");
     }
 
+  protected:
     void write(const std::string& name) const { std::ofstream(directory_ + "/" + name) << "\n"; }
     /// A file that is there but that nobody, not even root, can open.
     void makeUnreadable(const std::string& name) const {
