@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # Sourced after common.sh. Quick when all is there; as an ordinary user it only looks.
 
-# build covers what cmake looks for; the tests are registered with it, hence python3. php8.2-fpm is in run for its php.ini and
-# conf.d, which muster reads as php-fpm does, and in bench as the peer to measure against.
+# build covers what cmake looks for; the tests are registered with it, hence python3. php8.2-fpm is
+# in run for its php.ini and conf.d, which muster reads as php-fpm does, and in bench as the peer.
 declare -rA packages_of=(
     [build]="cmake ninja-build g++ pkg-config ccache libevent-dev libinih-dev libspdlog-dev
         libfmt-dev libexpected-dev nlohmann-json3-dev libgtest-dev libgmock-dev php8.2-dev
