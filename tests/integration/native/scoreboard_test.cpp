@@ -130,6 +130,9 @@ TEST_F(ScoreboardProcesses, readers_get_consistent_copies_from_a_busy_writer) {
             const std::string text(100, static_cast<char>('a' + i % 26));
             writer.requestBegun(monotonicNs(), wallNs());
             writer.requestKnown("GET", text.c_str(), text.c_str(), "", text.c_str(), i);
+            // A writer that never pauses would leave a slow reader nothing but fallbacks.
+            for (const std::uint64_t until = monotonicNs() + 5'000; monotonicNs() < until;) {
+            }
         }
     });
     ASSERT_TRUE(waitForWorker(segment_, 0));

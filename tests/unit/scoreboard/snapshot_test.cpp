@@ -162,6 +162,11 @@ TEST(Snapshot, a_read_only_mapping_is_enough) {
     EXPECT_EQ(readStage(*reader, 1), Stage::running);
 }
 
+void waitNs(std::uint64_t ns) {
+    for (const std::uint64_t until = monotonicNs() + ns; monotonicNs() < until;) {
+    }
+}
+
 // Every field of a request is derived from its number; a consistent copy must never mix two.
 TEST(Snapshot, a_consistent_copy_is_never_a_mixture) {
     Board board(1);
@@ -172,6 +177,7 @@ TEST(Snapshot, a_consistent_copy_is_never_a_mixture) {
         for (std::int64_t i = 1; !stop; ++i) {
             const std::string text(16, static_cast<char>('a' + i % 26));
             writer.requestKnown("", text.c_str(), "", "", text.c_str(), i);
+            waitNs(5'000);
         }
     });
     int copies = 0;
@@ -196,11 +202,6 @@ TEST(Snapshot, a_consistent_copy_is_never_a_mixture) {
     writing.join();
     EXPECT_FALSE(mixed);
     EXPECT_GE(changes, 200);
-}
-
-void waitNs(std::uint64_t ns) {
-    for (const std::uint64_t until = monotonicNs() + ns; monotonicNs() < until;) {
-    }
 }
 
 // Retiring moves a count from the slot to the sums; a reader sees it exactly once.
