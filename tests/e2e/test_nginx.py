@@ -1,4 +1,4 @@
-"""PHP behind a real nginx: unix socket and TCP, every process manager, with and without keep-alive."""
+"""PHP behind a real nginx: both kinds of sockets, every process manager, keep-alive or not."""
 
 import hashlib
 import json
@@ -123,8 +123,15 @@ def test_client_that_goes_away_does_not_hurt(arena, daemon):
     nginx = arena.nginx(daemon.address())
     for _ in range(3):
         result = subprocess.run(
-            ["curl", "--silent", "--max-time", "0.5", "-o", "/dev/null",
-             f"http://127.0.0.1:{nginx.port}{path}"],
+            [
+                "curl",
+                "--silent",
+                "--max-time",
+                "0.5",
+                "-o",
+                "/dev/null",
+                f"http://127.0.0.1:{nginx.port}{path}",
+            ],
             timeout=30,
             check=False,
         )

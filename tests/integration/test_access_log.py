@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from harness.config import free_port
 from harness.fixtures import both_users
 from harness.logs import LogFile
 from harness.program import muster_only
@@ -35,8 +36,6 @@ def test_default_format_over_a_unix_socket(arena, daemon):
 
 
 def test_peer_address_over_tcp(arena, daemon):
-    from harness.config import free_port
-
     access = with_access_log(daemon, "%R", listen=f"127.0.0.1:{free_port()}")
     daemon.get(arena.script("a.php", "<?php"))
     assert one_line(access) == "127.0.0.1"

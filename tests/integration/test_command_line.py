@@ -19,7 +19,20 @@ def test_help_goes_to_stdout_and_exits_0(daemon, option):
     result = run(daemon, option)
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
-    for wanted in ("-y", "--fpm-config", "-t", "-F", "-D", "-c", "-n", "-d", "-p", "-g", "-R", "-v"):
+    for wanted in (
+        "-y",
+        "--fpm-config",
+        "-t",
+        "-F",
+        "-D",
+        "-c",
+        "-n",
+        "-d",
+        "-p",
+        "-g",
+        "-R",
+        "-v",
+    ):
         assert wanted in result.stdout
 
 
@@ -136,7 +149,8 @@ def test_R_allows_a_pool_of_root(arena, daemon):
 @both_users
 def test_workers_run_as_the_pools_user(arena, daemon):
     daemon.start()
-    code = "<?php echo implode(' ', [posix_getuid(), posix_geteuid(), posix_getgid(), getenv('USER')]);"
+    code = """<?php
+        echo implode(' ', [posix_getuid(), posix_geteuid(), posix_getgid(), getenv('USER')]);"""
     user = daemon.identity
     wanted = f"{user.worker_uid} {user.worker_uid} {user.worker_gid} {user.worker_name}"
     assert daemon.get(arena.script("who.php", code)).text == wanted

@@ -111,6 +111,25 @@ def test_half_a_record_and_silence_does_not_stop_the_pool(served):
             connection.close()
 
 
+def test_half_a_record_and_silence_leaves_the_other_workers_alone(arena, daemon):
+    daemon.configure({"www": {"pm.max_children": "2"}}).start()
+    with daemon.connect() as connection:
+        connection.send(f.begin()[:11])
+        for _ in range(3):
+            daemon.assert_serves()
+    daemon.assert_serves()
+    daemon.wait_workers(2)
+
+
+def test_half_a_record_and_silence_is_ended_by_the_request_timeout(daemon):
+    daemon.allow_log("exited on signal 15")
+    daemon.configure({"www": {"request_terminate_timeout": "1s"}}).start()
+    with daemon.connect() as connection:
+        connection.send(f.begin() + f.record(f.PARAMS, f.pair("A", "b"))[:10])
+        assert connection.is_closed_by_server()
+        daemon.assert_serves()
+
+
 @muster_only
 def test_silent_connections_do_not_stop_the_pool(served):
     silent = [served.connect() for _ in range(10)]

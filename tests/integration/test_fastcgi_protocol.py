@@ -1,21 +1,14 @@
 """FastCGI as it is meant: keep-alive, splitting, padding, ids, management records, bodies."""
 
-import hashlib
+import signal
 
 import pytest
 
 from harness import fastcgi as f
+from harness.echo import ECHO, echo_answer
 from harness.fixtures import both_users
 from harness.program import muster_only
 from harness.waiting import wait_until
-
-ECHO = """<?php
-header('X-Method: ' . $_SERVER['REQUEST_METHOD']);
-echo strlen($b = file_get_contents('php://input')), ' ', md5($b), ' ', $_GET['n'] ?? '-';"""
-
-
-def echo_answer(body, n="-"):
-    return f"{len(body)} {hashlib.md5(body).hexdigest()} {n}"
 
 
 @pytest.fixture
@@ -127,71 +120,6 @@ def test_get_values(daemon, echo):
         assert connection.ask(daemon.params(echo)).ended
 
 
-@pytest.mark.parametrize("size", [0, 1, 8183, 8184, 8192, 65535, 65536, 200_000, 3_000_000])
-def test_bodies_up_and_down(arena, daemon, echo, size):
-    body = bytes(range(251)) * (size // 251) + b"z" * (size % 251)
-    params = daemon.params(echo, "POST", "", body, {"CONTENT_TYPE": "application/octet-stream"})
-    with daemon.connect() as connection:
-        assert connection.ask(params, body).text == echo_answer(body)
-    out = arena.script("out.php", "<?php echo str_repeat('y', (int) $_GET['size']);")
-    answer = daemon.get(out, query=f"size={size}")
-    assert answer.body == b"y" * size
-    assert all(len(one.content) <= 65535 for one in answer.records)
-
-
-@muster_only
-def test_body_without_content_length_is_delivered_until_its_end(daemon, echo):
-    body = b"chunk" * 5000
-    more = {"CONTENT_LENGTH": None, "CONTENT_TYPE": "application/octet-stream"}
-    params = daemon.params(echo, "POST", "", b"", more)
-    with daemon.connect() as connection:
-        answer = connection.ask(params, body, keep=True)
-        assert answer.text == echo_answer(body)
-        assert connection.ask(daemon.params(echo), keep=True).text == echo_answer(b"")
-
-
-@muster_only
-def test_body_shorter_than_content_length_ends_with_its_stream(daemon, echo):
-    params = daemon.params(echo, "POST", "", b"", {"CONTENT_LENGTH": "1000", "CONTENT_TYPE": "x/y"})
-    with daemon.connect() as connection:
-        connection.send(f.begin() + f.params_stream(params) + f.stdin_stream(b"only this"))
-        answer = connection.read_response()
-    assert answer.text == echo_answer(b"only this")
-    assert answer.ended
-
-
-@muster_only
-@pytest.mark.parametrize("length", ["5", "0"])
-def test_bytes_beyond_content_length_never_become_a_request(arena, daemon, echo, length):
-    """A body that holds a whole forged request, of which the script reads a part or nothing."""
-    marker = f"{arena.scratch}/forged"
-    forged = arena.script("forged.php", f"<?php touch('{marker}'); echo 'forged';")
-    body = b"12345" + f.request_bytes(daemon.params(forged), keep=True)
-    params = daemon.params(echo, "POST", "", b"", {"CONTENT_LENGTH": length, "CONTENT_TYPE": "x/y"})
-    with daemon.connect() as connection:
-        connection.send(f.request_bytes(params, body, keep=True))
-        answer = connection.read_response()
-        assert answer.text == echo_answer(body[: int(length)])
-        try:
-            second = connection.ask(daemon.params(echo, query="n=honest"), keep=True)
-            assert second.text in ("", echo_answer(b"", "honest"))
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # closing is as good an answer
-    daemon.assert_serves()
-    import os
-
-    assert not os.path.exists(marker)
-
-
-def test_body_that_the_script_ignores_does_not_disturb_the_next_request(arena, daemon, echo):
-    quiet = arena.script("quiet.php", "<?php echo 'quiet'; exit(3);")
-    body = b"i" * 300_000
-    with daemon.connect() as connection:
-        params = daemon.params(quiet, "POST", "", body, {"CONTENT_TYPE": "x/y"})
-        assert connection.ask(params, body, keep=True).text == "quiet"
-        assert connection.ask(daemon.params(echo), keep=True).text == echo_answer(b"")
-
-
 def test_request_parameters_in_many_records(daemon, echo):
     params = daemon.params(echo, query="n=1")
     stream = f.begin()
@@ -220,8 +148,11 @@ def test_pair_split_over_two_records_is_put_together(daemon, echo):
 
 def test_long_values_and_many_parameters(arena, daemon):
     daemon.configure().start()
-    path = arena.script("many.php", "<?php echo strlen($_SERVER['HTTP_LONG']), ' ', "
-                                    "count(preg_grep('~^HTTP_N~', array_keys($_SERVER)));")
+    path = arena.script(
+        "many.php",
+        "<?php echo strlen($_SERVER['HTTP_LONG']), ' ', "
+        "count(preg_grep('~^HTTP_N~', array_keys($_SERVER)));",
+    )
     more = {f"HTTP_N{n}": f"v{n}" for n in range(2000)}
     answer = daemon.get(path, more={**more, "HTTP_LONG": "l" * 40_000})
     assert answer.text == "40000 2000"
@@ -266,8 +197,6 @@ def test_abort_while_the_script_runs_lets_it_finish(arena, daemon):
 
 
 def test_graceful_stop_ends_an_idle_kept_alive_connection(daemon, echo):
-    import signal
-
     with daemon.connect() as connection:
         connection.ask(daemon.params(echo), keep=True)
         daemon.signal(signal.SIGQUIT)

@@ -8,6 +8,7 @@ import time
 
 from harness.fixtures import both_users
 from harness.logs import LINE, messages
+from harness.program import Identity
 from harness.waiting import wait_until
 
 
@@ -17,7 +18,9 @@ def test_start_and_stop_are_logged_like_php_fpm(daemon):
     daemon.signal(signal.SIGTERM)
     assert daemon.wait_exit() == 0
     said = [entry for entry in messages(daemon.log.lines()) if "systemd" not in entry[1]]
-    said = [entry for entry in said if "directive is ignored when FPM is not running" not in entry[1]]
+    said = [
+        entry for entry in said if "directive is ignored when FPM is not running" not in entry[1]
+    ]
     assert said == [
         ("NOTICE", f"fpm is running, pid {daemon.master}"),
         ("NOTICE", "ready to handle connections"),
@@ -109,12 +112,12 @@ def test_on_a_terminal_the_log_goes_to_stderr_alone(arena, daemon):
 
 
 def test_directives_ignored_without_root_are_said(arena):
-    from harness.program import Identity
-
     daemon = arena.daemon("plain", Identity("user"))
     name = daemon.identity.name
     daemon.configure({"www": {"user": name, "group": name}}).start()
     everything = daemon.log.text() + daemon.stderr.text()
     for directive in ("user", "group"):
-        wanted = f"NOTICE: [pool www] '{directive}' directive is ignored when FPM is not running as root"
+        wanted = (
+            f"NOTICE: [pool www] '{directive}' directive is ignored when FPM is not running as root"
+        )
         assert wanted in everything

@@ -2,8 +2,7 @@
 
 import os
 import signal
-
-import pytest
+import time
 
 from harness import processes
 from harness.background import Load
@@ -74,9 +73,7 @@ def test_idle_orphans_leave(daemon):
     daemon.allow_log("manager")
     before = daemon.wait_workers(2)
     processes.kill_hard(daemon.managers()["www"])
-    wait_until(
-        lambda: not any(processes.is_alive(pid) for pid in before), "idle orphans leave", 5
-    )
+    wait_until(lambda: not any(processes.is_alive(pid) for pid in before), "idle orphans leave", 5)
     daemon.wait_workers(2, timeout=15)
     daemon.assert_serves()
 
@@ -98,8 +95,6 @@ def test_manager_killed_again_and_again_is_no_tight_loop(daemon):
     deadline = []
 
     def kill_new_ones():
-        import time
-
         deadline.append(time.monotonic())
         for pool, pid in daemon.managers().items():
             if pool == "www" and pid not in seen:

@@ -1,5 +1,6 @@
 """What a script sees: superglobals, body, upload, session, environment."""
 
+import hashlib
 import json
 import os
 import re
@@ -86,20 +87,28 @@ def test_upload(arena, daemon):
             is_uploaded_file($f['tmp_name']), md5_file($f['tmp_name']), $_POST['field']]);
         """,
     )
-    import hashlib
-
     content = os.urandom(100_000)
     boundary = "frontier"
     body = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="field"\r\n\r\nvalue\r\n'
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a b.bin"\r\n'
-        "Content-Type: application/x-thing\r\n\r\n"
-    ).encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="field"\r\n\r\nvalue\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a b.bin"\r\n'
+            "Content-Type: application/x-thing\r\n\r\n"
+        ).encode()
+        + content
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
     more = {"CONTENT_TYPE": f"multipart/form-data; boundary={boundary}"}
     answer = daemon.get(path, method="POST", body=body, more=more)
     digest = hashlib.md5(content).hexdigest()
     assert json.loads(answer.text) == [
-        "a b.bin", "application/x-thing", 100_000, 0, True, digest, "value"
+        "a b.bin",
+        "application/x-thing",
+        100_000,
+        0,
+        True,
+        digest,
+        "value",
     ]
 
 
@@ -111,7 +120,9 @@ def test_session(arena, daemon):
     daemon.configure(
         {"www": {"php_value[session.save_path]": sessions, "pm.max_children": "2"}}
     ).start()
-    path = arena.script("s.php", "<?php session_start(); echo $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1;")
+    path = arena.script(
+        "s.php", "<?php session_start(); echo $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1;"
+    )
     first = daemon.get(path)
     cookie = re.match(r"(PHPSESSID=[^;]+)", first.header("Set-Cookie")).group(1)
     counts = [daemon.get(path, more={"HTTP_COOKIE": cookie}).text for _ in range(4)]
@@ -161,7 +172,8 @@ def test_one_request_leaves_nothing_to_the_next(arena, daemon):
         echo json_encode([isset($GLOBALS['left']), defined('LEFT'), class_exists('Left'),
             function_exists('left'), getenv('LEFT'), isset($_SERVER['LEFT']), ini_get('precision'),
             getcwd() === __DIR__, http_response_code(), ob_get_level() > 1,
-            mb_internal_encoding(), date_default_timezone_get(), $_POST, isset($_SERVER['HTTP_ONCE']),
+            mb_internal_encoding(), date_default_timezone_get(), $_POST,
+            isset($_SERVER['HTTP_ONCE']),
             isset($_SERVER['PHP_AUTH_USER'])]);
         """,
     )

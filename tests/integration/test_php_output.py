@@ -1,5 +1,6 @@
 """Headers, status codes, ends of scripts, buffering, flush, fastcgi_finish_request."""
 
+import http.client
 import os
 import zlib
 
@@ -146,8 +147,6 @@ def test_output_buffering_holds_back(arena, daemon):
 
 
 def test_flush_through_nginx_without_buffering(arena, daemon):
-    import http.client
-
     daemon.configure(UNBUFFERED).start()
     nginx = arena.nginx(daemon.address(), buffering=False)
     go = f"{arena.scratch}/go"

@@ -55,7 +55,9 @@ def test_forbidden_extension(served, arena):
     path = arena.script("page.html", "<?php echo 'must not run';")
     answer = served.get(path)
     assert (answer.status, answer.body) == (403, b"Access denied.\n")
-    text = f"Access to the script '{arena.site}{path}' has been denied (see security.limit_extensions)"
+    text = (
+        f"Access to the script '{arena.site}{path}' has been denied (see security.limit_extensions)"
+    )
     assert answer.stderr == text.encode()
     served.log.wait_for("has been denied")
 

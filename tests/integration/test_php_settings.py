@@ -4,6 +4,7 @@ import json
 import os
 
 from harness.fixtures import both_users
+from harness.program import is_reference
 from harness.waiting import wait_until
 
 
@@ -98,7 +99,9 @@ def test_rlimit_files(arena, daemon):
 
 def test_worker_that_runs_out_of_descriptors_serves_on(arena, daemon):
     daemon.configure({"www": {"rlimit_files": "40"}}).start()
-    code = "<?php for ($i = 0; $i < 100; $i++) $f[] = @fopen('/dev/null', 'r'); echo count(array_filter($f));"
+    code = """<?php
+        for ($i = 0; $i < 100; $i++) $f[] = @fopen('/dev/null', 'r');
+        echo count(array_filter($f));"""
     path = arena.script("hoard.php", code)
     assert 10 <= int(daemon.get(path).text) < 40
     daemon.assert_serves()
@@ -138,12 +141,12 @@ def test_opcache_is_on_and_shared_within_the_pool(arena, daemon):
 
 
 def test_opcache_is_not_shared_between_pools(arena, daemon):
-    from harness.program import is_reference
-
     arena.script("cached.php", "<?php return 'cached';")
     path = arena.script(
         "seen.php",
-        "<?php echo json_encode(isset(opcache_get_status(true)['scripts'][__DIR__ . '/cached.php']));",
+        """<?php
+        $scripts = opcache_get_status(true)['scripts'];
+        echo json_encode(isset($scripts[__DIR__ . '/cached.php']));""",
     )
     daemon.configure({"a": {}, "b": {}}).start()
     daemon.get("/cached.php", pool="a")

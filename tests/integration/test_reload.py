@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 from harness import processes
 from harness.background import Load
@@ -114,8 +115,6 @@ def test_bad_configuration_keeps_serving_and_is_named(arena, daemon):
 
 @muster_only
 def test_reload_that_cannot_bind_changes_nothing(arena, daemon):
-    import socket
-
     daemon.configure(TWO).start()
     workers = daemon.wait_workers(2)
     with socket.socket() as taken:

@@ -75,7 +75,9 @@ def test_term_after_quit_ends_it_at_once(arena, daemon):
 
 def test_worker_that_ignores_term_is_killed(arena, daemon):
     gate = arena.gate()
-    code = "<?php FFI::cdef('long signal(int, long);')->signal(15, 1); require __DIR__ . '/gate.php';"
+    code = (
+        "<?php FFI::cdef('long signal(int, long);')->signal(15, 1); require __DIR__ . '/gate.php';"
+    )
     path = arena.script("stubborn.php", code)
     daemon.configure(
         {"www": {"php_admin_value[ffi.enable]": "1"}}, {"process_control_timeout": "1s"}

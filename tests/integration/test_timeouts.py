@@ -3,7 +3,7 @@
 import re
 
 from harness.fixtures import both_users
-from harness.program import muster_only
+from harness.program import is_reference, muster_only
 from harness.waiting import wait_until
 
 
@@ -85,8 +85,6 @@ def test_hostile_uri_cannot_forge_log_lines(arena, daemon):
     request.result()
     daemon.log.wait_for("execution timed out")
     daemon.wait_workers(2)
-    from harness.program import is_reference
-
     if is_reference():
         daemon.allow_log("forged")
     else:

@@ -96,37 +96,6 @@ def test_death_of_workers_leaves_the_other_pool_alone(arena, daemon):
     daemon.assert_serves()
 
 
-def test_scoreboard_survives_workers_killed_at_any_moment(arena, daemon):
-    """Kills under load: sooner or later one hits in the middle of a scoreboard write."""
-    daemon.allow_log("exited on signal 9")
-    daemon.configure({"www": {"pm.max_children": "3", "pm.status_path": "/status"}}).start()
-    quick = arena.script("quick.php", "<?php echo 'quick';")
-
-    def ask():
-        try:
-            daemon.get(quick)
-        except OSError:
-            pass  # that one's worker was killed
-
-    with Load(ask, clients=3) as load:
-        for _ in range(15):
-            workers = wait_until(daemon.workers, "workers", 15)
-            processes.kill_hard(max(workers))
-            load.wait_for_more(3)
-    daemon.wait_workers(3, timeout=20)
-
-    def sane():
-        status = daemon.status()
-        return (
-            status["total processes"] == 3
-            and status["active processes"] == 1
-            and {p["pid"] for p in status["processes"]} == daemon.workers()
-        )
-
-    wait_until(sane, lambda: daemon.status(), 5)
-    assert daemon.status()["accepted conn"] >= 3
-
-
 def test_stopped_worker_is_no_dead_worker(daemon):
     daemon.configure({"www": {"pm.max_children": "2"}}).start()
     workers = daemon.wait_workers(2)

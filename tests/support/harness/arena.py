@@ -1,4 +1,4 @@
-"""What belongs to one test: its temporary directory, its daemons, and the check that all is gone."""
+"""What belongs to one test: its directory, its daemons, and the check that all is gone."""
 
 import os
 import shutil

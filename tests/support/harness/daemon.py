@@ -1,19 +1,18 @@
 """One daemon under test: its files, its life, its processes, and how it must leave."""
 
-import json
 import os
 import re
 import signal
 import subprocess
 
-from . import config, fastcgi, processes
-from .background import Task
+from . import config, processes
 from .logs import LogFile, unexpected
 from .program import binary_for, is_reference
+from .requests import Requests
 from .waiting import PATIENCE, wait_until
 
 
-class Daemon:
+class Daemon(Requests):
     def __init__(self, arena, identity, name):
         self.arena, self.identity = arena, identity
         self.dir = arena.directory(name, identity)
@@ -102,7 +101,7 @@ class Daemon:
         return self
 
     def start_detached(self, *arguments):
-        """Daemonized (-D): returns the caller's exit as of subprocess.run; master is set when up."""
+        """Daemonized (-D): returns the starter's result; `master` is set when it is up."""
         mark = self.log.mark()
         result = self.run("-D", *arguments)
         self.exit_code, self.exit_expected = None, False
@@ -222,55 +221,6 @@ class Daemon:
             for who, before in (self._baseline or {}).items()
             if who in now and now[who] != before
         }
-
-    # Requests
-
-    def params(self, path="/index.php", method="GET", query="", body=b"", more=None):
-        """What nginx would send for a script of the site."""
-        length = str(len(body)) if body or method in ("POST", "PUT") else ""
-        params = {
-            "QUERY_STRING": query,
-            "REQUEST_METHOD": method,
-            "CONTENT_TYPE": "application/x-www-form-urlencoded" if body else "",
-            "CONTENT_LENGTH": length,
-            "SCRIPT_NAME": path,
-            "REQUEST_URI": path + (f"?{query}" if query else ""),
-            "DOCUMENT_URI": path,
-            "DOCUMENT_ROOT": self.arena.site,
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "GATEWAY_INTERFACE": "CGI/1.1",
-            "SERVER_SOFTWARE": "test",
-            "REMOTE_ADDR": "127.0.0.1",
-            "REMOTE_PORT": "1234",
-            "SERVER_ADDR": "127.0.0.1",
-            "SERVER_PORT": "80",
-            "SERVER_NAME": "localhost",
-            "SCRIPT_FILENAME": self.arena.site + path,
-        }
-        params.update(more or {})
-        return {name: value for name, value in params.items() if value is not None}
-
-    def connect(self, pool="www", timeout=10.0):
-        return fastcgi.Connection(self.address(pool), timeout)
-
-    def get(self, path="/index.php", pool="www", method="GET", query="", body=b"", more=None):
-        with self.connect(pool, 20.0) as connection:
-            return connection.ask(self.params(path, method, query, body, more), body)
-
-    def get_in_background(self, *args, **kwargs):
-        return Task(self.get, *args, **kwargs)
-
-    def status(self, pool="www", full=True, path="/status"):
-        """The pool's status page as Python values; the pool needs pm.status_path."""
-        query = "json&full" if full else "json"
-        return json.loads(self.get(path, pool=pool, query=query).text)
-
-    def assert_serves(self, pool="www"):
-        """The proof after every trial that the pool still works."""
-        path = self.arena.script("still-serves.php", "<?php echo 'served';")
-        answer = self.get(path, pool=pool)
-        assert (answer.status, answer.text) == (200, "served"), answer.stdout
-        assert answer.ended
 
     # The end
 

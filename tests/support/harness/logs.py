@@ -14,7 +14,7 @@ SANITIZER = re.compile(
 )
 # What no test should see unless it says so.
 TROUBLE = re.compile(
-    r"\] (ERROR|ALERT): |\] WARNING: .*exited (on signal|with code [1-9])|^(ERROR|ALERT): "
+    r"^\[[^]]*\] ((ERROR|ALERT): |WARNING: .*exited (on signal|with code [1-9]))|^(ERROR|ALERT): "
 )
 
 
@@ -56,7 +56,7 @@ class LogFile:
 
         return wait_until(
             enough,
-            lambda: f"{count} × /{pattern}/ in {self.path}, which says:\n{self.since(since)[-4000:]}",
+            lambda: f"{count} × /{pattern}/ in {self.path}:\n{self.since(since)[-4000:]}",
             timeout,
         )
 
