@@ -1,6 +1,7 @@
 // Reads the clocks.
 #include "base/clock.h"
 
+#include <locale.h>
 #include <time.h>
 
 namespace muster {
@@ -29,10 +30,12 @@ std::string formatLocalTime(std::int64_t epochSeconds, const char* format) {
     const time_t seconds = static_cast<time_t>(epochSeconds);
     tm local{};
     localtime_r(&seconds, &local);
+    // A locale of its own: a script may have changed the process's one.
+    static const locale_t english = ::newlocale(LC_ALL_MASK, "C", nullptr);
     char buffer[256];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    const std::size_t length = strftime(buffer, sizeof buffer, format, &local);
+    const std::size_t length = strftime_l(buffer, sizeof buffer, format, &local, english);
 #pragma GCC diagnostic pop
     return {buffer, length};
 }

@@ -34,7 +34,11 @@ void WorkerOutput::feed(OutputStream stream, std::string_view bytes, std::uint64
     } else {
         append(bytes);
     }
-    if (dropped_ > 0 && nowNs_ >= droppingSinceNs_ + kNsPerSecond) {
+    tick(nowNs_);
+}
+
+void WorkerOutput::tick(std::uint64_t nowNs) {
+    if (dropped_ > 0 && nowNs >= droppingSinceNs_ + kNsPerSecond) {
         reportDropped();
     }
 }

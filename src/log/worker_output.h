@@ -32,6 +32,8 @@ class WorkerOutput {
 
     /// Bytes just read from one of the pipes. `nowNs`: monotonic, for the rate limit.
     void feed(OutputStream stream, std::string_view bytes, std::uint64_t nowNs);
+    /// Called now and then: reports what a flood lost once it is a second old.
+    void tick(std::uint64_t nowNs);
     /// The worker is gone or closed its streams: what is pending becomes a line.
     void finish();
 

@@ -198,6 +198,14 @@ void Children::retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs) {
     ::kill(oldest->pid, SIGQUIT);
 }
 
+void Children::tickOutputs(std::uint64_t nowNs) {
+    for (const Child& child : children_) {
+        if (child.output) {
+            child.output->tick(nowNs);
+        }
+    }
+}
+
 void Children::announceAccessLog(int fd) {
     auto& epoch = shared_->segment->header().commands.logEpoch;
     const std::uint32_t next = epoch.load(std::memory_order_relaxed) + 1;

@@ -69,6 +69,8 @@ class Children {
     void signalIdle(bool alsoKeptAlive);
     /// Tells the idle worker with the oldest start to leave; a repeated call insists.
     void retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs);
+    /// Once a second: lines about output that a flood lost.
+    void tickOutputs(std::uint64_t nowNs);
     /// Hands the new access log to every worker, then announces it.
     void announceAccessLog(int fd);
 

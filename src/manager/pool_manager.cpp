@@ -129,6 +129,7 @@ void PoolManager::onListenerReadable() {
 }
 
 void PoolManager::onTick() {
+    children_.tickOutputs(monotonicNs());
     if (!isServing()) {
         return;
     }

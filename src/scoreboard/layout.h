@@ -90,6 +90,7 @@ struct alignas(kCacheLine) PoolValues {
 /// Written by workers, corrected by the manager; believed by nobody.
 struct alignas(kCacheLine) Hints {
     std::atomic<std::int32_t> idle;
+    std::atomic<std::uint32_t> activeSeen;  ///< most active workers any status page has shown
 };
 
 /// Commands::wakeAtIdle of a pool of fixed size: the idle hint is not kept at all.

@@ -198,6 +198,14 @@ const RequestFacts& SlotWriter::facts() const {
     return words_.facts;
 }
 
+void hintActive(Segment& segment, std::uint32_t active) {
+    auto& seen = segment.header().hints.activeSeen;
+    std::uint32_t before = seen.load(std::memory_order_relaxed);
+    while (before < active &&
+           !seen.compare_exchange_weak(before, active, std::memory_order_relaxed)) {
+    }
+}
+
 PoolWriter::PoolWriter(Segment& segment)
     : segment_(&segment),
       sequence_(nextEven(segment.header().pool.sequence)),
@@ -268,6 +276,8 @@ void PoolWriter::setListenQueue(std::uint32_t pending, std::uint32_t limit) {
 }
 
 void PoolWriter::noteActive(std::uint32_t active) {
+    const std::uint32_t seen = segment_->header().hints.activeSeen.load(std::memory_order_relaxed);
+    active = std::max(active, std::min(seen, segment_->slotCount()));
     update([&](PoolWords& words) {
         words.retired.maxActive = std::max<std::uint64_t>(words.retired.maxActive, active);
     });

@@ -73,6 +73,10 @@ class SlotWriter {
     SlotWords words_;
 };
 
+/// A worker has shown this many active workers: what was seen once must not be denied later. The
+/// manager looks once a second and would miss it.
+void hintActive(Segment& segment, std::uint32_t active);
+
 /// The manager's pen: one per segment and process, made before the first worker is forked and kept.
 /// It reads the pool's values once, then only publishes its private copy, so that what a worker
 /// scribbles into them is overwritten by the next update.

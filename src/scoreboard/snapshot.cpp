@@ -134,7 +134,9 @@ PoolSnapshot takeSnapshot(const Segment& segment) {
         snapshot.totals.requests += std::min(room, worker.facts.requests);
         ++(isActive(worker.stage) ? snapshot.active : snapshot.idle);
     }
-    snapshot.totals.maxActive = std::max<std::uint64_t>(snapshot.totals.maxActive, snapshot.active);
+    const std::uint32_t seen = segment.header().hints.activeSeen.load(std::memory_order_relaxed);
+    snapshot.totals.maxActive = std::max<std::uint64_t>(
+        {snapshot.totals.maxActive, snapshot.active, std::min(seen, segment.slotCount())});
     snapshot.workers = std::move(raw.workers);
     return snapshot;
 }

@@ -61,14 +61,18 @@ void ServedRequest::servePage(Page page, const RequestInfo& info) {
     scriptStarts();
     const std::string_view poweredBy = inputs_->runtime->poweredBy();
     const PageResponse response =
-        page == Page::ping
-            ? pingPage(*inputs_->pool, info, poweredBy)
-            : statusPage(scoreboard::takeSnapshot(*inputs_->segment), info, poweredBy);
+        page == Page::ping ? pingPage(*inputs_->pool, info, poweredBy) : status(info, poweredBy);
     writeStdout(response.headers.data(), response.headers.size());
     writeStdout(response.body.data(), response.body.size());
     pageHeaders_ = response.headers;
     scriptReturned({});
     pageHeaders_ = {};
+}
+
+PageResponse ServedRequest::status(const RequestInfo& info, std::string_view poweredBy) {
+    const scoreboard::PoolSnapshot snapshot = scoreboard::takeSnapshot(*inputs_->segment);
+    scoreboard::hintActive(*inputs_->segment, snapshot.active);
+    return statusPage(snapshot, info, poweredBy);
 }
 
 fastcgi::Params& ServedRequest::params() noexcept {

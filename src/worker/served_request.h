@@ -47,6 +47,7 @@ class ServedRequest final : public RequestIo {
     [[nodiscard]] static CpuTimes cpuTimes();
 
     void servePage(Page page, const RequestInfo& info);
+    PageResponse status(const RequestInfo& info, std::string_view poweredBy);
     void writeAccessLine(const RequestResult& result, std::uint64_t durationNs);
     [[nodiscard]] std::string_view header(std::string_view name) const;
 
