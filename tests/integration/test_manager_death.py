@@ -118,6 +118,18 @@ def test_reload_after_a_managers_death(daemon):
     daemon.wait_workers(2, timeout=10)
 
 
+def test_reload_while_a_dead_manager_is_being_replaced(daemon):
+    daemon.configure(TWO).start()
+    daemon.allow_log("manager")
+    others = daemon.wait_workers(2, "other")
+    manager = daemon.managers()["www"]
+    processes.kill_hard(manager)
+    daemon.log.wait_for(rf"manager {manager} exited on signal 9")
+    daemon.reload()
+    wait_until(lambda: not others & daemon.workers("other"), "the other pool is renewed, too")
+    daemon.assert_serves()
+
+
 @both_users
 def test_killed_master_takes_everything_with_it_and_a_new_one_can_bind(arena, daemon):
     daemon.configure(TWO).start()
