@@ -47,6 +47,7 @@ class PhpRuntime final : public Runtime {
         extensions_ = splitWords(config.limitExtensions);
         poweredBy_ = "X-Powered-By: PHP/" + engineVersion();
         applyPoolSettings(config.values, config.adminValues);
+        keepWhatIsLoaded();
         return {};
     }
 

@@ -13,6 +13,10 @@ namespace muster::php {
 /// engine refuses to start.
 [[nodiscard]] Result<void> startEngine(const RuntimeConfig& config);
 
+/// The last act of loading: every function, class and constant that is there now outlives requests,
+/// everything later ends with its request.
+void keepWhatIsLoaded();
+
 /// PHP's full version, "8.2.35", as the library says. After startEngine().
 [[nodiscard]] std::string engineVersion();
 
