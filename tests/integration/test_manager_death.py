@@ -7,7 +7,7 @@ import time
 from harness import processes
 from harness.background import Load
 from harness.fixtures import both_users
-from harness.program import muster_only
+from harness.program import environment_for_signals, muster_only
 from harness.waiting import wait_until
 
 pytestmark = muster_only
@@ -79,7 +79,7 @@ def test_idle_orphans_leave(daemon):
 
 
 def test_death_of_a_manager_is_logged_with_its_reason(daemon):
-    daemon.configure(TWO).start()
+    daemon.configure(TWO).start(env=environment_for_signals())
     daemon.allow_log("manager")
     manager = daemon.managers()["www"]
     processes.send(manager, signal.SIGSEGV)

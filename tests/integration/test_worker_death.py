@@ -9,6 +9,7 @@ import pytest
 from harness import processes
 from harness.background import Load
 from harness.fixtures import both_users
+from harness.program import environment_for_signals
 from harness.waiting import wait_until
 
 
@@ -22,7 +23,7 @@ from harness.waiting import wait_until
     ],
 )
 def test_killed_idle_worker_is_reaped_and_replaced(daemon, number, name):
-    daemon.configure({"www": {"pm.max_children": "2"}}).start()
+    daemon.configure({"www": {"pm.max_children": "2"}}).start(env=environment_for_signals())
     before = daemon.wait_workers(2)
     daemon.assert_serves()
     victim = min(before)
