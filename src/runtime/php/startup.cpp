@@ -128,9 +128,9 @@ void keepWhatIsLoaded() {
     // At the end of a request the engine throws away all but so many first entries. Functions that
     // were removed leave holes there, and the tables are packed anew when a script makes them grow:
     // with the old count, that script's first functions would stay for the next one.
-    zend_hash_rehash(EG(function_table));
-    EG(persistent_functions_count) = EG(function_table)->nNumUsed;
-    EG(persistent_classes_count) = EG(class_table)->nNumUsed;
+    zend_hash_rehash(CG(function_table));
+    EG(persistent_functions_count) = CG(function_table)->nNumUsed;
+    EG(persistent_classes_count) = CG(class_table)->nNumUsed;
     EG(persistent_constants_count) = EG(zend_constants)->nNumUsed;
 }
 
