@@ -22,7 +22,7 @@ a <em>static</em> one lets them wait.</p>
 <h2 id="now">Workers now</h2>
 <div class="workers" data-live="squares" role="img" aria-label="workers of the pool"></div>
 <p class="legend"><span class="idle"></span> idle <span class="busy"></span> at work ·
-<span data-live="active processes">–</span> of <span data-live="total processes">–</span> at work,
+<span data-live="active processes">–</span> of <span data-live="total processes">–</span> at work with this look,
 <span data-live="listen queue">–</span> waiting, <span data-live="accepted conn">–</span> requests taken</p>
 <div class="scroll">
 <table>
