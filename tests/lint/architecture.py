@@ -8,6 +8,8 @@ from include_arrows import ARROWS
 NAMED = re.compile(
     r"(?<![\w./-])(?:src/[\w/-]+(?:\.\w+)?|(?:" + "|".join(ARROWS) + r")/[\w/-]+\.(?:h|cpp)\b)"
 )
+# List items, table rows and paragraphs, however their lines are wrapped.
+ITEM = re.compile(r"\n(?=- |\||\n)")
 PAIR = re.compile(r"((?:src/)?[\w/]+)\.\{h,\s*cpp\}")
 
 
@@ -20,13 +22,13 @@ def has_word(text, word):
 
 
 def is_mentioned(path, text):
-    """By its path from src/, or by its bare name on a line that has the room; suffix or not."""
+    """By its path from src/, or by its bare name in a list item that has the room; suffix or not."""
     inner = path.relative_to("src")
     if has_word(text, str(inner)) or has_word(text, str(inner.with_suffix(""))):
         return True
     room = f"{inner.parent}/"
-    lines = (line for line in text.splitlines() if room in line)
-    return any(has_word(line, inner.stem) for line in lines)
+    items = (item for item in ITEM.split(text) if room in item)
+    return any(has_word(item, inner.stem) for item in items)
 
 
 def check(root):
