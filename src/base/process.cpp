@@ -161,6 +161,10 @@ Result<std::string> executablePath() {
     return std::string(buffer, static_cast<std::size_t>(n));
 }
 
+void setProcessName(const std::string& name) {
+    ::prctl(PR_SET_NAME, name.c_str(), 0UL, 0UL, 0UL);
+}
+
 namespace {
 
 char* titleStart = nullptr;

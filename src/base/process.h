@@ -65,6 +65,9 @@ Result<void> nullStandardStreams(std::initializer_list<int> fds);
 /// Path of the running executable.
 [[nodiscard]] Result<std::string> executablePath();
 
+/// The short name that ps -C and pgrep look for; cut to 15 bytes, inherited by forked children.
+void setProcessName(const std::string& name);
+
 /// Remembers argv so that the title can be written over it. Call first thing in main.
 void initProcessTitle(int argc, char** argv);
 /// What ps(1) shows; cut to the room of argv and environment at start.

@@ -35,6 +35,7 @@ std::string encodeInputs(const ManagerInputs& inputs) {
         {"userName", bytesOf(inputs.identity.userName)},
         {"home", bytesOf(inputs.identity.home)},
         {"titlePrefix", bytesOf(inputs.titlePrefix)},
+        {"programName", bytesOf(inputs.programName)},
         {"iniPath", bytesOf(inputs.iniPath)},
         {"ignoreIni", inputs.ignoreIni},
         {"iniDefinitions", definitions},
@@ -63,6 +64,7 @@ Result<ManagerInputs> decodeInputs(const std::string& text) {
         inputs.identity.userName = textOf(document.at("userName"));
         inputs.identity.home = textOf(document.at("home"));
         inputs.titlePrefix = textOf(document.at("titlePrefix"));
+        inputs.programName = textOf(document.at("programName"));
         inputs.iniPath = textOf(document.at("iniPath"));
         document.at("ignoreIni").get_to(inputs.ignoreIni);
         for (const json& pair : document.at("iniDefinitions")) {

@@ -32,6 +32,7 @@ struct ManagerInputs {
     bool dropPrivileges = false;  ///< the master runs as root
     Identity identity;            ///< whom to become, and USER/HOME of workers
     std::string titlePrefix;      ///< "muster: " or "php-fpm: "
+    std::string programName;      ///< what the master was called as: name of all its processes
     std::string iniPath;          ///< -c
     bool ignoreIni = false;       ///< -n
     std::vector<std::pair<std::string, std::string>> iniDefinitions;  ///< -d

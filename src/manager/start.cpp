@@ -147,6 +147,7 @@ int managerMain() {
     // Held back until the handlers stand, which must be after the runtime: a preload script makes
     // the engine install handlers of its own.
     blockSignals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});
+    setProcessName(manager.inputs.programName);
     setProcessTitle(manager.inputs.titlePrefix + "pool " + manager.inputs.pool.name + " manager");
 
     if (auto attached = attachParts(manager); !attached) {

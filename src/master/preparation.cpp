@@ -59,6 +59,7 @@ manager::ManagerInputs inputsFor(const Invocation& invocation, const config::Glo
     inputs.pool = pool;
     inputs.dropPrivileges = invocation.runsAsRoot;
     inputs.titlePrefix = invocation.titlePrefix;
+    inputs.programName = invocation.line.programName;
     inputs.iniPath = invocation.line.iniPath;
     inputs.ignoreIni = invocation.line.ignoreIni;
     inputs.iniDefinitions = invocation.line.iniDefinitions;
