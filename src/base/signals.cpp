@@ -92,9 +92,10 @@ void blockSignals(std::initializer_list<int> signals) {
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
-Result<void> installHandler(int signal, void (*handler)(int)) {
+Result<void> installHandler(int signal, void (*handler)(int), bool restart) {
     struct sigaction action {};
     action.sa_handler = handler;
+    action.sa_flags = restart ? SA_RESTART : 0;
     sigemptyset(&action.sa_mask);
     if (::sigaction(signal, &action, nullptr) < 0) {
         return errnoError("failed to init child signals: sigaction()");

@@ -49,8 +49,8 @@ void unblockAllSignals();
 /// Blocks the given signals (at start-up, until the handlers stand: spec lifecycle §2).
 void blockSignals(std::initializer_list<int> signals);
 
-/// Installs a plain handler without SA_RESTART, so that a blocked accept(2) returns: worker side.
-Result<void> installHandler(int signal, void (*handler)(int));
+/// Installs a plain handler: worker side. Without `restart` (SA_RESTART) blocked calls return.
+Result<void> installHandler(int signal, void (*handler)(int), bool restart = false);
 
 /// "SIGTERM"; empty for numbers without a name in php-fpm's list (spec lifecycle §5.2).
 [[nodiscard]] const char* signalName(int signal);

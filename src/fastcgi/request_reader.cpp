@@ -40,6 +40,7 @@ RequestReader::RequestReader(ParamsLimits limits)
 
 void RequestReader::reset() {
     head_ = tail_ = 0;
+    forgetHead();
     phase_ = Phase::boundary;
     use_ = Use::none;
     contentLeft_ = paddingLeft_ = 0;
@@ -51,8 +52,44 @@ void RequestReader::reset() {
     problem_ = "";
 }
 
+bool RequestReader::resume(std::string_view partial, LateData lateData) {
+    reset();
+    requestId_ = lateData.requestId;
+    role_ = lateData.expected ? Role::filter : Role::responder;
+    while (!partial.empty()) {
+        const std::span<char> space = room();
+        const std::size_t amount = std::min(partial.size(), space.size());
+        std::memcpy(space.data(), partial.data(), amount);
+        received(amount);
+        partial.remove_prefix(amount);
+        if (readHead() != Progress::needMore) {
+            return false;
+        }
+        replies_.clear();
+    }
+    return true;
+}
+
+std::string RequestReader::partialHead() const {
+    return leftBuffer_ + std::string(buffer_.get() + headStart_, tail_ - headStart_);
+}
+
+// The next byte to be used is the first of a head, or of a body.
+void RequestReader::forgetHead() {
+    headStart_ = head_;
+    headBytes_ = 0;
+    leftBuffer_.clear();
+    if (leftBuffer_.capacity() > kKeptContent) {
+        leftBuffer_.shrink_to_fit();
+    }
+}
+
 std::span<char> RequestReader::room() {
     if (head_ > 0) {
+        if (phase_ == Phase::boundary || phase_ == Phase::params) {
+            leftBuffer_.append(buffer_.get() + headStart_, head_ - headStart_);
+        }
+        headStart_ = 0;
         // Whenever more is needed, less than a record header is left.
         std::memmove(buffer_.get(), buffer_.get() + head_, buffered());
         tail_ -= head_;
@@ -127,6 +164,9 @@ RequestReader::Progress RequestReader::advance(char* buffer, std::size_t n, std:
             return Progress::needMore;
         }
         const Progress progress = recordComplete();
+        if (phase_ != Phase::params) {
+            forgetHead();
+        }
         if (progress != Progress::needMore) {
             return progress;
         }
@@ -200,7 +240,10 @@ RequestReader::Use RequestReader::useInHead(const RecordHeader& header) {
             if (header.contentLength == 0) {
                 return Use::lastParams;
             }
-            if (content_.size() + header.contentLength > limits_.totalBytes) {
+            // Records and padding count too: an incomplete head is kept as it came.
+            headBytes_ += kHeaderSize + header.contentLength + header.paddingLength;
+            if (content_.size() + header.contentLength > limits_.totalBytes ||
+                headBytes_ > 2 * limits_.totalBytes + kReceiveBuffer) {
                 return refuse("too many bytes of parameters");
             }
             return Use::params;

@@ -31,8 +31,17 @@ class RequestReader {
 
     explicit RequestReader(ParamsLimits limits);
 
+    /// What matters of the request before: DATA of a filter may still follow its end.
+    struct LateData {
+        std::uint16_t requestId = 0;
+        bool expected = false;
+    };
+
     /// Forgets everything: a fresh connection.
     void reset();
+    /// Takes a connection up where another reader left it: `partial` is its partialHead(). What
+    /// these bytes call for was answered by the other. False when they are no beginning of a head.
+    [[nodiscard]] bool resume(std::string_view partial, LateData lateData);
 
     /// Where to receive into; never empty when the last answer was needMore.
     [[nodiscard]] std::span<char> room();
@@ -50,6 +59,14 @@ class RequestReader {
     [[nodiscard]] bool betweenRequests() const { return phase_ == Phase::boundary; }
     /// True when nothing of a record has been begun, either.
     [[nodiscard]] bool atRecordStart() const { return use_ == Use::none && buffered() == 0; }
+
+    /// True when bytes of a next head are here, whole or in part.
+    [[nodiscard]] bool headBegun() const {
+        return phase_ == Phase::params || (phase_ == Phase::boundary && !atRecordStart());
+    }
+    /// Every byte received of the head at hand, while it is incomplete.
+    [[nodiscard]] std::string partialHead() const;
+    [[nodiscard]] LateData lateData() const { return {requestId_, role_ == Role::filter}; }
 
     /// Records for the peer that framing itself calls for; each is handed out once.
     [[nodiscard]] std::string takeReplies();
@@ -76,12 +93,16 @@ class RequestReader {
     [[nodiscard]] Progress beginRequest();
     [[nodiscard]] Progress headComplete();
     void answerValues();
+    void forgetHead();
     Use refuse(const char* problem);
 
     ParamsLimits limits_;
     std::unique_ptr<char[]> buffer_;
     std::size_t head_ = 0;
     std::size_t tail_ = 0;
+    std::size_t headStart_ = 0;  ///< where in the buffer the head at hand begins or goes on
+    std::string leftBuffer_;     ///< bytes of the head at hand that had to leave the buffer
+    std::size_t headBytes_ = 0;  ///< of the head at hand, padding and record headers included
 
     Phase phase_ = Phase::boundary;
     Use use_ = Use::none;

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "fastcgi/request_reader.h"
 #include "fastcgi/response_writer.h"
 
 namespace muster::fastcgi {
@@ -40,8 +39,7 @@ struct ServerConnection::State {
     State(ParamsLimits limits, Patience patienceWithPeers)
         : patience(patienceWithPeers), reader(limits) {}
 
-    enum class Received { bytes, nothing, closed };
-    Received receive(int flags);
+    Receipt receive(int flags);
     bool sendReplies();
     bool drainBody(std::uint64_t deadlineNs);
     void linger();
@@ -52,29 +50,28 @@ struct ServerConnection::State {
     ResponseWriter writer;
     const char* problem = "";
     std::uint64_t bodyBytes = 0;
-    bool fresh = false;
     bool peerClosed = false;
     bool keepAlive = false;
     bool aborted = false;
     bool finished = true;
 };
 
-ServerConnection::State::Received ServerConnection::State::receive(int flags) {
+Receipt ServerConnection::State::receive(int flags) {
     const std::span<char> room = reader.room();
     for (;;) {
         const ssize_t n = ::recv(fd.get(), room.data(), room.size(), flags);
         if (n > 0) {
             reader.received(static_cast<std::size_t>(n));
-            return Received::bytes;
+            return Receipt::bytes;
         }
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            return Received::nothing;
+            return Receipt::nothing;
         }
         peerClosed = true;
-        return Received::closed;
+        return Receipt::closed;
     }
 }
 
@@ -98,9 +95,9 @@ bool ServerConnection::State::drainBody(std::uint64_t deadlineNs) {
             !sendReplies()) {
             return false;
         }
-        const Received received = receive(MSG_DONTWAIT);
-        if (received == Received::closed ||
-            (received == Received::nothing && !waitReadable(fd.get(), deadlineNs))) {
+        const Receipt received = receive(MSG_DONTWAIT);
+        if (received == Receipt::closed ||
+            (received == Receipt::nothing && !waitReadable(fd.get(), deadlineNs))) {
             return false;
         }
     }
@@ -134,10 +131,15 @@ void ServerConnection::open(UniqueFd fd) {
     s.fd = std::move(fd);
     s.reader.reset();
     s.problem = "";
-    s.fresh = true;
     s.peerClosed = s.keepAlive = s.aborted = false;
     s.finished = true;
     s.bodyBytes = 0;
+}
+
+bool ServerConnection::resume(UniqueFd fd, std::string_view partial,
+                              RequestReader::LateData lateData) {
+    open(std::move(fd));
+    return state_->reader.resume(partial, lateData);
 }
 
 bool ServerConnection::isOpen() const {
@@ -148,69 +150,51 @@ int ServerConnection::fd() const {
     return state_->fd.get();
 }
 
-bool ServerConnection::waitForRequest(int stopFd) {
-    State& s = *state_;
-    if (s.reader.buffered() > 0) {
-        return true;
-    }
-    if (std::exchange(s.fresh, false)) {
-        // Most peers send their request right behind the connection: try before waiting.
-        const std::uint64_t deadline = monotonicNs() + s.patience.firstByteNs;
-        State::Received received = s.receive(MSG_DONTWAIT);
-        while (received == State::Received::nothing && waitReadable(s.fd.get(), deadline)) {
-            received = s.receive(MSG_DONTWAIT);
-        }
-        return received == State::Received::bytes;
-    }
-    for (;;) {
-        pollfd entries[] = {{s.fd.get(), POLLIN, 0}, {stopFd, POLLIN, 0}};
-        if (::poll(entries, 2, -1) < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return false;
-        }
-        if (entries[0].revents != 0) {
-            const State::Received received = s.receive(MSG_DONTWAIT);
-            if (received != State::Received::nothing) {
-                return received == State::Received::bytes;
-            }
-        } else if (entries[1].revents != 0) {
-            return false;
-        }
-    }
+Receipt ServerConnection::receive() {
+    return state_->receive(MSG_DONTWAIT);
 }
 
 HeadOutcome ServerConnection::readHead() {
     State& s = *state_;
-    for (;;) {
-        const auto progress = s.reader.readHead();
-        if (!s.sendReplies()) {
-            return HeadOutcome::closed;
-        }
-        switch (progress) {
-            case RequestReader::Progress::request:
-                s.keepAlive = s.reader.wantsKeepAlive();
-                s.finished = s.aborted = false;
-                s.bodyBytes = 0;
-                s.writer.begin(s.fd.get(), s.reader.requestId());
-                return HeadOutcome::request;
-            case RequestReader::Progress::answered:
-                return HeadOutcome::answered;
-            case RequestReader::Progress::needMore:
-                break;
-            default:
-                s.problem = s.reader.problem();
-                return HeadOutcome::protocol;
-        }
-        if (s.receive(0) != State::Received::bytes) {
-            if (s.reader.betweenRequests() && s.reader.atRecordStart()) {
-                return HeadOutcome::closed;
-            }
-            s.problem = "the connection ended amid a request's head";
-            return HeadOutcome::protocol;
-        }
+    const auto progress = s.reader.readHead();
+    if (!s.sendReplies()) {
+        return HeadOutcome::closed;
     }
+    switch (progress) {
+        case RequestReader::Progress::request:
+            s.keepAlive = s.reader.wantsKeepAlive();
+            s.finished = s.aborted = false;
+            s.bodyBytes = 0;
+            s.writer.begin(s.fd.get(), s.reader.requestId());
+            return HeadOutcome::request;
+        case RequestReader::Progress::answered:
+            return HeadOutcome::answered;
+        case RequestReader::Progress::needMore:
+            break;
+        default:
+            s.problem = s.reader.problem();
+            return HeadOutcome::protocol;
+    }
+    if (!s.peerClosed) {
+        return HeadOutcome::incomplete;
+    }
+    if (!s.reader.headBegun()) {
+        return HeadOutcome::closed;
+    }
+    s.problem = "the connection ended amid a request's head";
+    return HeadOutcome::protocol;
+}
+
+bool ServerConnection::headBegun() const {
+    return state_->reader.headBegun();
+}
+
+std::string ServerConnection::partialHead() const {
+    return state_->reader.partialHead();
+}
+
+RequestReader::LateData ServerConnection::lateData() const {
+    return state_->reader.lateData();
 }
 
 const char* ServerConnection::problem() const {
@@ -246,7 +230,7 @@ std::size_t ServerConnection::readBody(char* buffer, std::size_t n) {
         }
         if (!replied || progress == RequestReader::Progress::aborted ||
             progress == RequestReader::Progress::violation ||
-            (total < n && s.receive(0) != State::Received::bytes)) {
+            (total < n && s.receive(0) != Receipt::bytes)) {
             s.aborted = true;
             s.keepAlive = false;
         }

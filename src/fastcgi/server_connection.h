@@ -1,35 +1,39 @@
 // The server's side of one FastCGI connection: framing, requests, bounded output (spec fastcgi.md).
 //
 // Owns the connection's descriptor and its buffers; the Params of the current request. Worker
-// side, blocking reads and writes (EINTR restarted), one request at a time. Anything outside the
-// protocol ends the connection; nothing a script left unread can become a request: the next head is
-// read only after the present request's empty STDIN record. No exception leaves; memory is bounded
-// by the limits. Objects are meant to be reused for all connections of a worker (open/close), so
-// that buffers stay warm.
+// side; bodies and output block (EINTR restarted), heads never; one request at a time. Anything
+// outside the protocol ends the connection; nothing a script left unread can become a request: the
+// next head is read only after the present request's empty STDIN record. No exception leaves;
+// memory is bounded by the limits. Objects are meant to be reused for all connections of a worker
+// (open/close), so that buffers stay warm.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/unique_fd.h"
 #include "fastcgi/params.h"
 #include "fastcgi/record.h"
+#include "fastcgi/request_reader.h"
 
 namespace muster::fastcgi {
 
 enum class HeadOutcome {
-    request,   ///< a request's parameters are complete
-    closed,    ///< the peer closed without beginning a request
-    answered,  ///< GET_VALUES was answered, no request yet: wait for the next one
-    protocol,  ///< outside the protocol or over a limit: close; problem() says what, for the log
+    request,     ///< a request's parameters are complete
+    incomplete,  ///< more has to be received
+    closed,      ///< the peer closed without beginning a request
+    answered,    ///< GET_VALUES was answered, no request yet: wait for the next one
+    protocol,    ///< outside the protocol or over a limit: close; problem() says what, for the log
 };
+
+enum class Receipt { bytes, nothing, closed };
 
 /// How long a peer is waited for.
 struct Patience {
-    std::uint64_t firstByteNs = 5'000'000'000;  ///< on a fresh connection
-    std::uint64_t drainNs = 2'000'000'000;      ///< while it still sends after its answer
+    std::uint64_t drainNs = 2'000'000'000;  ///< while it still sends after its answer
 };
 
 class ServerConnection {
@@ -41,17 +45,22 @@ class ServerConnection {
 
     /// Takes over a fresh, accepted, blocking connection.
     void open(UniqueFd fd);
+    /// Takes over one whose `partial` head another object received; false when that is none.
+    [[nodiscard]] bool resume(UniqueFd fd, std::string_view partial,
+                              RequestReader::LateData lateData);
     [[nodiscard]] bool isOpen() const;
     [[nodiscard]] int fd() const;
 
-    /// Waits for the first byte of the next request. Fresh connection: at most 5 s (Patience),
-    /// whatever stopFd says. Kept-alive: until a byte, the peer's close, or until `stopFd` (-1:
-    /// none) is readable; a descriptor, because a flag set just before the wait would go unseen.
-    /// Returns false when there will be no request: close.
-    [[nodiscard]] bool waitForRequest(int stopFd = -1);
-
-    /// Reads BEGIN_REQUEST and PARAMS to their end, or answers one GET_VALUES.
+    /// Between requests and amid a head: takes what is there, without waiting. The peer's end
+    /// shows in the next readHead().
+    Receipt receive();
+    /// Reads BEGIN_REQUEST and PARAMS, or answers one GET_VALUES, as far as they were received.
     [[nodiscard]] HeadOutcome readHead();
+    /// True when bytes of a next head are here, whole or in part.
+    [[nodiscard]] bool headBegun() const;
+    /// What resume() of another object needs while the head is incomplete.
+    [[nodiscard]] std::string partialHead() const;
+    [[nodiscard]] RequestReader::LateData lateData() const;
     [[nodiscard]] const char* problem() const;
 
     [[nodiscard]] Params& params();

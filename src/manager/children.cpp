@@ -7,14 +7,20 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "worker/waiting_signals.h"
 #include "worker/worker.h"
 
 namespace muster::manager {
 
 using scoreboard::Stage;
 
-Children::Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop)
-    : shared_(&shared), pen_(&pen), loop_(&loop), slotUsed_(shared.segment->slotCount(), false) {}
+Children::Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop,
+                   OnParked onParked)
+    : shared_(&shared),
+      pen_(&pen),
+      loop_(&loop),
+      onParked_(std::move(onParked)),
+      slotUsed_(shared.segment->slotCount(), false) {}
 
 std::optional<std::uint32_t> Children::freeSlot() const {
     const auto free = std::find(slotUsed_.begin(), slotUsed_.end(), false);
@@ -48,6 +54,8 @@ Result<pid_t> Children::fork() {
     child.orders = std::move(place->managerOrders);
     child.out = std::move(place->outReader);
     child.err = std::move(place->errReader);
+    child.ordersWatch =
+        loop_->whenReadable(child.orders.fd(), [this, &child] { takeParked(child); });
     if (pool.catchWorkersOutput) {
         watchOutput(child);
     }
@@ -96,6 +104,28 @@ void Children::readOutput(Child& child, log::OutputStream stream) {
     }
 }
 
+// A bounded turn, as for its output.
+void Children::takeParked(Child& child) {
+    constexpr int kTurn = 64;
+    ReceivedMessage message;
+    for (int i = 0; i < kTurn; ++i) {
+        const auto outcome = child.orders.receive(message);
+        if (!outcome) {
+            continue;  // one message that did not arrive whole: its connection is closed with it
+        }
+        if (*outcome == MessageChannel::Outcome::nothing) {
+            return;
+        }
+        if (*outcome == MessageChannel::Outcome::closed) {
+            child.ordersWatch.cancel();
+            return;
+        }
+        if (auto parked = worker::parkedIn(message)) {
+            onParked_(std::move(*parked));
+        }
+    }
+}
+
 std::optional<Departure> Children::bury(pid_t pid, int status) {
     const auto found = std::find_if(children_.begin(), children_.end(),
                                     [pid](const Child& child) { return child.pid == pid; });
@@ -103,6 +133,7 @@ std::optional<Departure> Children::bury(pid_t pid, int status) {
         return std::nullopt;
     }
     Child& child = *found;
+    takeParked(child);
     if (child.output) {
         if (child.out) {
             readOutput(child, log::OutputStream::out);
@@ -157,14 +188,31 @@ void Children::signalAll(int signal) {
     }
 }
 
-void Children::signalIdle(bool alsoKeptAlive) {
+void Children::signalIdle() {
     for (const Child& child : children_) {
         const Stage stage = stageOf(child);
-        if (stage == Stage::idle || stage == Stage::starting ||
-            (alsoKeptAlive && stage == Stage::keepAlive)) {
-            ::kill(child.pid, SIGQUIT);
+        if (stage == Stage::idle || stage == Stage::starting || stage == Stage::keepAlive) {
+            ::kill(child.pid, worker::kLeaveSignal);
         }
     }
+}
+
+int Children::wakeFree(int count, std::uint64_t nowNs) {
+    constexpr std::uint64_t kMomentNs = 4 * kNsPerMs;
+    int told = 0;
+    for (const Stage wanted : {Stage::idle, Stage::keepAlive}) {
+        for (Child& child : children_) {
+            if (told >= count) {
+                return told;
+            }
+            if (stageOf(child) == wanted && nowNs - child.wokenNs >= kMomentNs) {
+                ::kill(child.pid, worker::kLookSignal);
+                child.wokenNs = nowNs;
+                ++told;
+            }
+        }
+    }
+    return told;
 }
 
 void Children::retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs) {

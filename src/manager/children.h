@@ -17,6 +17,7 @@
 #include "manager/scaling.h"
 #include "manager/worker_birth.h"
 #include "scoreboard/snapshot.h"
+#include "worker/parked_connection.h"
 
 namespace muster::manager {
 
@@ -27,10 +28,12 @@ struct Child {
     bool toldToLeave = false;  ///< idle-killed: not replaced when it goes
     std::uint64_t toldToLeaveNs = 0;
     std::uint64_t timedOutNs = 0;  ///< first SIGTERM of request_terminate_timeout
+    std::uint64_t wokenNs = 0;     ///< last told to look at the hand-over queue
     MessageChannel orders;
     UniqueFd out;
     UniqueFd err;
     std::unique_ptr<log::WorkerOutput> output;  ///< only when the pool catches output
+    EventLoop::Watch ordersWatch;
     EventLoop::Watch outWatch;
     EventLoop::Watch errWatch;
 };
@@ -47,7 +50,10 @@ struct Departure {
 class Children {
   public:
     /// All borrowed; they outlive the object.
-    Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop);
+    /// `onParked`: a worker has sent a connection it does not want to wait for.
+    using OnParked = std::function<void(worker::ParkedConnection)>;
+    Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop,
+             OnParked onParked);
 
     /// Forks one worker into a free slot.
     [[nodiscard]] Result<pid_t> fork();
@@ -64,9 +70,12 @@ class Children {
 
     /// Newest first, as php-fpm signals them.
     void signalAll(int signal);
-    /// QUIT to those that accept (and, when the service stops, to those on an idle kept-alive
-    /// connection); the busy ones see the flag in the scoreboard.
-    void signalIdle(bool alsoKeptAlive);
+    /// QUIT to those that accept or wait on a connection; the busy ones see the flag in the
+    /// scoreboard.
+    void signalIdle();
+    /// Has up to `count` free workers look at the hand-over queue: those that accept first, then
+    /// those that wait on a connection. How many were told; none twice within a moment.
+    int wakeFree(int count, std::uint64_t nowNs);
     /// Tells the idle worker with the oldest start to leave; a repeated call insists.
     void retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs);
     /// Once a second: lines about output that a flood lost.
@@ -78,10 +87,12 @@ class Children {
     std::optional<std::uint32_t> freeSlot() const;
     void watchOutput(Child& child);
     void readOutput(Child& child, log::OutputStream stream);
+    void takeParked(Child& child);
 
     const WorkerTemplate* shared_;
     scoreboard::PoolWriter* pen_;
     EventLoop* loop_;
+    OnParked onParked_;
     std::list<Child> children_;  ///< newest first
     std::vector<bool> slotUsed_;
 };

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/listen_address.h"
 #include "base/process.h"
 #include "manager/request_timeouts.h"
@@ -23,8 +24,17 @@ namespace {
 constexpr milliseconds kTick{1000};
 constexpr milliseconds kStartCheck{2};     // between looks at the first workers
 constexpr milliseconds kDrainCheck{50};    // between looks for workers gone idle while draining
+constexpr milliseconds kHandOverCheck{5};  // between looks for workers while connections wait
+constexpr milliseconds kPassOnCheck{5};    // between attempts when the heir's channel is full
 constexpr milliseconds kProbation{1000};   // a replacement that lives this long is sound
 constexpr milliseconds kEscalation{1000};  // from TERM to KILL (spec lifecycle §4.2)
+
+ParkingLimits parkingLimits(const config::PoolSettings& pool) {
+    const auto others = 64 + 4 * static_cast<std::size_t>(pool.maxChildren);
+    ParkingLimits limits = ParkingLimits::within(openFileLimits().soft, others);
+    limits.wholeHeadNs = worker::wholeHeadNs(pool);
+    return limits;
+}
 
 }  // namespace
 
@@ -32,7 +42,11 @@ PoolManager::PoolManager(const Parts& parts)
     : parts_(parts),
       pool_(parts.inputs->pool),
       pen_(*parts.workers->segment),
-      children_(*parts.workers, pen_, *parts.loop) {}
+      parking_(*parts.loop, parkingLimits(pool_), parts.handOvers, [this] { handOut(); }),
+      children_(*parts.workers, pen_, *parts.loop, [this](worker::ParkedConnection parked) {
+          parking_.park(std::move(parked));
+          settleParked();
+      }) {}
 
 ManagerExit PoolManager::run() {
     EventLoop& loop = *parts_.loop;
@@ -106,6 +120,17 @@ void PoolManager::onMessage(const ControlMessage& message, ReceivedMessage& rece
             break;
         case MessageType::addTotals:
             pen_.addRetired(message.totals);
+            break;
+        case MessageType::adopt:
+            if (!received.descriptors.empty()) {
+                adoptFrom(std::move(received.descriptors[0]));
+            }
+            break;
+        case MessageType::heir:
+            if (!received.descriptors.empty()) {
+                heir_ = MessageChannel(std::move(received.descriptors[0]));
+                settleParked();
+            }
             break;
         case MessageType::loaded:
         case MessageType::ready:
@@ -209,9 +234,12 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     writeCommands();
     deadlineWatch_ = parts_.loop->after(deadline, [this] {
         parts_.log->debug(poolPrefix() + "the drain deadline is over, ending the last workers");
+        parking_.clear();
         children_.signalAll(SIGTERM);
         killWatch_ = parts_.loop->every(kEscalation, [this] { children_.signalAll(SIGKILL); });
+        finishIfEmpty();
     });
+    settleParked();
     watchDrain();
     finishIfEmpty();
 }
@@ -219,7 +247,7 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
 void PoolManager::watchDrain() {
     // Busy workers look at the flag themselves; the repeated look is for one that was between
     // its own look and accept(2).
-    children_.signalIdle(drainMode_ == DrainMode::stop);
+    children_.signalIdle();
     drainWatch_ = parts_.loop->after(kDrainCheck, [this] { watchDrain(); });
 }
 
@@ -233,13 +261,21 @@ void PoolManager::terminate() {
     startWatch_.cancel();
     drainWatch_.cancel();
     deadlineWatch_.cancel();
+    passOnWatch_.cancel();
+    parking_.clear();
     children_.signalAll(SIGTERM);
     killWatch_ = parts_.loop->every(kEscalation, [this] { children_.signalAll(SIGKILL); });
     finishIfEmpty();
 }
 
 void PoolManager::finishIfEmpty() {
-    if ((phase_ == Phase::draining || phase_ == Phase::terminating) && children_.empty()) {
+    if ((phase_ != Phase::draining && phase_ != Phase::terminating) || !children_.empty()) {
+        return;
+    }
+    if (parking_.empty()) {
+        parts_.loop->stop();
+    } else if (heir_.fd() < 0 && parking_.readyCount() > 0 && !forkOne(LogLevel::debug)) {
+        parking_.clear();
         parts_.loop->stop();
     }
 }
@@ -356,6 +392,7 @@ PoolLoad PoolManager::observe() {
         load.pending = static_cast<int>(std::min(queue->pending, 1'000'000U));
         pen_.setListenQueue(queue->pending, queue->limit);
     }
+    load.pending += static_cast<int>(parking_.readyCount());
     pen_.noteActive(static_cast<std::uint32_t>(load.running - load.idle - load.starting));
     return load;
 }
@@ -406,6 +443,89 @@ void PoolManager::writeCommands() {
     // Ours to say, but a worker may have scribbled here: said again on every look.
     commands.draining.store(phase_ == Phase::draining ? static_cast<std::uint32_t>(drainMode_) : 0,
                             std::memory_order_seq_cst);
+    commands.handOvers.store(static_cast<std::uint32_t>(parking_.readyCount()),
+                             std::memory_order_seq_cst);
+}
+
+// --- Parked connections ----------------------------------------------------------------------
+
+// Called when something became ready, and again until workers have taken everything: a worker that
+// was told may have become busy before it looked. Busy ones see the flag when they are done.
+void PoolManager::handOut() {
+    parking_.fillQueue();
+    const auto waiting = static_cast<int>(parking_.readyCount());
+    parts_.workers->segment->header().commands.handOvers.store(static_cast<std::uint32_t>(waiting),
+                                                               std::memory_order_seq_cst);
+    if (waiting == 0) {
+        handOverWatch_.cancel();
+        finishIfEmpty();
+        return;
+    }
+    if (!handOverWatch_) {
+        handOverWatch_ = parts_.loop->every(kHandOverCheck, [this] { handOut(); });
+    }
+    const int told = children_.wakeFree(waiting, monotonicNs());
+    if (isServing() && told < waiting && pool_.pm != config::ProcessManager::fixed &&
+        children_.count() < pool_.maxChildren) {
+        look();
+    } else if (children_.empty()) {
+        finishIfEmpty();
+    }
+}
+
+void PoolManager::adoptFrom(UniqueFd channel) {
+    Predecessor& predecessor = predecessors_.emplace_back();
+    predecessor.channel = MessageChannel(std::move(channel));
+    const auto place = std::prev(predecessors_.end());
+    place->watch = parts_.loop->whenReadable(place->channel.fd(), [this, place] {
+        constexpr int kTurn = 64;
+        ReceivedMessage message;
+        for (int i = 0; i < kTurn; ++i) {
+            const auto outcome = place->channel.receive(message);
+            if (outcome && *outcome == MessageChannel::Outcome::nothing) {
+                break;
+            }
+            if (outcome && *outcome == MessageChannel::Outcome::closed) {
+                place->watch.cancel();
+                predecessors_.erase(place);
+                break;
+            }
+            if (auto parked = outcome ? worker::parkedIn(message) : std::nullopt) {
+                parking_.park(std::move(*parked));
+            }
+        }
+        settleParked();
+    });
+}
+
+// What is parked while this generation ends: to the next one, or, without one, only requests that
+// have begun are waited for.
+void PoolManager::settleParked() {
+    if (phase_ == Phase::terminating) {
+        parking_.clear();
+    } else if (phase_ == Phase::draining) {
+        if (heir_.fd() >= 0 && drainMode_ == DrainMode::replaced) {
+            passOn();
+        } else {
+            parking_.closeIdle();
+            handOut();
+        }
+    }
+}
+
+void PoolManager::passOn() {
+    if (!parking_.handOn(heir_)) {
+        heir_.close();
+        passOnWatch_.cancel();
+        settleParked();
+        return;
+    }
+    if (parking_.empty()) {
+        passOnWatch_.cancel();
+        finishIfEmpty();
+    } else if (!passOnWatch_) {
+        passOnWatch_ = parts_.loop->every(kPassOnCheck, [this] { passOn(); });
+    }
 }
 
 void PoolManager::reopenLogs(ReceivedMessage& received) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <list>
 #include <optional>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "log/error_log.h"
 #include "manager/children.h"
 #include "manager/inputs.h"
+#include "manager/parking.h"
 #include "manager/protocol.h"
 #include "manager/respawn.h"
 #include "manager/scaling.h"
@@ -33,6 +35,7 @@ class PoolManager {
         const ManagerInputs* inputs = nullptr;
         WorkerTemplate* workers = nullptr;
         MessageChannel* channel = nullptr;
+        Parking::Queue handOvers;
         SignalPipe* signals = nullptr;
         EventLoop* loop = nullptr;
         log::ErrorLog* log = nullptr;
@@ -74,13 +77,26 @@ class PoolManager {
     [[nodiscard]] PoolLoad observe();
     void writeCommands();
     void reopenLogs(ReceivedMessage& received);
+
+    // Parked connections.
+    void handOut();
+    void adoptFrom(UniqueFd channel);
+    void passOn();
+    void settleParked();
     [[nodiscard]] std::string poolPrefix() const;
     [[nodiscard]] bool isServing() const { return phase_ == Phase::serving; }
 
     Parts parts_;
     const config::PoolSettings& pool_;
     scoreboard::PoolWriter pen_;
+    Parking parking_;
     Children children_;
+    struct Predecessor {
+        MessageChannel channel;
+        EventLoop::Watch watch;
+    };
+    std::list<Predecessor> predecessors_;  ///< earlier generations' parked connections come here
+    MessageChannel heir_;                  ///< … and ours go there
     Phase phase_ = Phase::loaded;
     DrainMode drainMode_ = DrainMode::replaced;
     ManagerExit exit_ = ManagerExit::done;
@@ -99,6 +115,8 @@ class PoolManager {
     EventLoop::Watch startWatch_;
     EventLoop::Watch respawnWatch_;
     EventLoop::Watch drainWatch_;
+    EventLoop::Watch handOverWatch_;
+    EventLoop::Watch passOnWatch_;
     EventLoop::Watch deadlineWatch_;
     EventLoop::Watch killWatch_;
 };

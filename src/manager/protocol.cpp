@@ -35,6 +35,8 @@ std::optional<ControlMessage> parseControl(const ReceivedMessage& received) {
         case MessageType::drain:
         case MessageType::logs:
         case MessageType::addTotals:
+        case MessageType::heir:
+        case MessageType::adopt:
             return message;
     }
     return std::nullopt;

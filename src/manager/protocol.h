@@ -1,7 +1,9 @@
 // The control channel between master and pool manager: one fixed-size message type.
 //
 // Contract: nothing a manager sends is trusted by the master beyond its type; texts are cut,
-// NUL-terminated on arrival and escaped when logged. Descriptors travel with `logs` only.
+// NUL-terminated on arrival and escaped when logged. Descriptors travel from the master only, with
+// `logs`, `heir` and `adopt`. The latter two are the ends of a channel between two generations, on
+// which the older sends the connections nobody waits for: the master sees none of them.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +25,8 @@ enum class MessageType : std::uint32_t {
     drain = 102,      ///< finish what was accepted; `value`: a DrainMode; `deadlineMs`
     logs = 103,       ///< new descriptors: error log, then access log if the pool has one
     addTotals = 104,  ///< what an earlier generation counted since `start`
+    heir = 105,       ///< a channel: where parked connections go once this generation drains
+    adopt = 106,      ///< a channel: parked connections of an earlier generation come from there
 };
 
 enum class DrainMode : std::uint32_t {

@@ -12,7 +12,7 @@ struct PoolLoad {
     int running = 0;   ///< living workers, also those told to leave: they count to the limit
     int idle = 0;      ///< of these: accepting and meant to stay
     int starting = 0;  ///< of these: forked, not yet accepting
-    int pending = 0;   ///< connections waiting in the listen queue
+    int pending = 0;   ///< connections waiting for a worker: in the listen queue, handed over
 };
 
 struct ScalingState {

@@ -28,6 +28,8 @@ struct Manager {
     log::AccessFormat accessFormat;
     WorkerTemplate workers;
     UniqueFd wake;
+    MessageChannel handOvers;
+    MessageChannel handOversOfWorkers;
 };
 
 /// As the user the master runs as: whatever needs its rights, and nothing else.
@@ -105,6 +107,13 @@ Result<void> attachParts(Manager& manager) {
         return errnoError("eventfd");
     }
     workers.wakeFd = manager.wake.get();
+    auto handOvers = MessageChannel::pair();
+    if (!handOvers) {
+        return tl::make_unexpected(handOvers.error());
+    }
+    manager.handOvers = std::move(handOvers->first);
+    manager.handOversOfWorkers = std::move(handOvers->second);
+    workers.handOverFd = manager.handOversOfWorkers.fd();
     return {};
 }
 
@@ -178,6 +187,7 @@ int managerMain() {
     parts.inputs = &manager.inputs;
     parts.workers = &manager.workers;
     parts.channel = &manager.channel;
+    parts.handOvers = {&manager.handOvers, &manager.handOversOfWorkers};
     parts.signals = &*signals;
     parts.loop = &*loop;
     parts.log = &manager.log;

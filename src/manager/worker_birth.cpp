@@ -25,8 +25,8 @@ void setUpStdio(const WorkerPlace& place) {
 
 std::vector<int> allowedDescriptors(const WorkerTemplate& shared, const WorkerPlace& place) {
     std::vector<int> allowed = shared.runtimeFds;
-    for (const int fd :
-         {shared.listenFd, shared.accessLogFd, shared.wakeFd, place.workerOrders.fd()}) {
+    for (const int fd : {shared.listenFd, shared.accessLogFd, shared.wakeFd, shared.handOverFd,
+                         place.workerOrders.fd()}) {
         if (fd >= 0) {
             allowed.push_back(fd);
         }
@@ -55,6 +55,7 @@ int setUpInChild(const WorkerTemplate& shared, const WorkerPlace& place, pid_t m
     worker.listenFd = shared.listenFd;
     worker.wakeFd = shared.wakeFd;
     worker.ordersFd = place.workerOrders.fd();
+    worker.handOverFd = shared.handOverFd;
     worker.accessLogFd = shared.accessLogFd;
     worker.accessFormat = shared.accessFormat;
     worker.log = shared.log;

@@ -31,6 +31,7 @@ struct WorkerTemplate {
     int listenFd = -1;
     int accessLogFd = -1;
     int wakeFd = -1;
+    int handOverFd = -1;
 };
 
 /// What belongs to one worker. The manager keeps its ends, the child its own.

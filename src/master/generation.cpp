@@ -131,6 +131,20 @@ void Generation::addTotals(const scoreboard::Totals& totals) {
     send({.type = MessageType::addTotals, .totals = totals});
 }
 
+Result<void> Generation::bequeathTo(Generation& heir) {
+    auto channel = MessageChannel::pair();
+    if (!channel) {
+        return tl::make_unexpected(channel.error());
+    }
+    const int from = channel->first.fd();
+    const int to = channel->second.fd();
+    if (auto told = manager::sendControl(heir.channel_, {.type = MessageType::adopt}, {&to, 1});
+        !told) {
+        return told;
+    }
+    return manager::sendControl(channel_, {.type = MessageType::heir}, {&from, 1});
+}
+
 scoreboard::Totals Generation::totals() const {
     return scoreboard::takeSnapshot(segment_).totals;
 }

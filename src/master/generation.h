@@ -51,6 +51,8 @@ class Generation {
     /// New descriptors for the error log and, when the pool has one, the access log.
     Result<void> sendLogs(int errorLog, int accessLog);
     void addTotals(const scoreboard::Totals& totals);
+    /// Connects the managers, so that this one's parked connections go to `heir` when it drains.
+    Result<void> bequeathTo(Generation& heir);
 
     /// What this generation's scoreboard says now, earlier generations included.
     [[nodiscard]] scoreboard::Totals totals() const;

@@ -152,8 +152,12 @@ void PoolSet::switchOver(Pool& pool) {
     pool.plan = pool.current->plan;
     log_->debug(
         fmt::format("[pool {}] manager {} is ready", pool.name, pool.current->generation->pid()));
+    for (Incarnation& leaving : pool.leaving) {
+        bequeath(pool, leaving);
+    }
     if (old) {
         pool.current->generation->addTotals(old->generation->handOnRest());
+        bequeath(pool, *old);
         leave(pool, std::move(*old), DrainMode::replaced);
     }
     if (pool.renewing) {
@@ -162,6 +166,15 @@ void PoolSet::switchOver(Pool& pool) {
     }
     launchNext();
     settleIfDone();
+}
+
+// Earlier generations may be waiting for long requests yet: their heir is always the current one.
+void PoolSet::bequeath(Pool& pool, Incarnation& from) {
+    if (const auto told = from.generation->bequeathTo(*pool.current->generation); !told) {
+        log_->warning(
+            fmt::format("[pool {}] idle connections of manager {} cannot go to its successor: {}",
+                        pool.name, from.generation->pid(), told.error().text()));
+    }
 }
 
 void PoolSet::leave(Pool& pool, Incarnation incarnation, DrainMode mode) {

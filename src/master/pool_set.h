@@ -78,6 +78,7 @@ class PoolSet {
     void launch(Pool& pool, PoolPlan plan);
     void onMessage(Pool& pool, Generation& generation, const manager::ControlMessage& message);
     void switchOver(Pool& pool);
+    void bequeath(Pool& pool, Incarnation& from);
     void leave(Pool& pool, Incarnation incarnation, manager::DrainMode mode);
     void incomingFailed(Pool& pool, const std::string& why);
     void currentDied(Pool& pool, int status);

@@ -14,7 +14,7 @@
 namespace muster::scoreboard {
 
 inline constexpr std::uint64_t kMagic = 0x3172'6574'7375'6d00;  // "\0muster1", little endian
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr std::size_t kCacheLine = 64;
 
 /// What a worker does. Ordinals are shared memory; names: stageName() (spec status.md §7).
@@ -26,8 +26,8 @@ enum class Stage : std::uint32_t {
     running = 4,
     ending = 5,
     finishing = 6,  ///< shutdown functions, sending, closing
-    keepAlive = 7,  ///< waits on a kept-alive connection: not free to accept, so it counts as
-                    ///< active and is shown as "Reading headers", as php-fpm does
+    keepAlive = 7,  ///< waits for bytes of a request's head on a connection: not free to accept,
+                    ///< so it counts as active and is shown as "Reading headers", as by php-fpm
 };
 
 // Sizes of the text fields, contents cut to size-1 (spec status.md §5).
@@ -104,6 +104,7 @@ struct alignas(kCacheLine) Commands {
     std::atomic<std::uint32_t> logEpoch;   ///< grows when a new access log descriptor waits
     std::atomic<std::int32_t> wakeAtIdle;  ///< write the wake-up eventfd when the idle hint falls
                                            ///< to this value or below; or one of the following
+    std::atomic<std::uint32_t> handOvers;  ///< not 0: connections wait in the hand-over queue
 };
 
 struct alignas(kCacheLine) Header {

@@ -158,10 +158,18 @@ void SlotWriter::setStage(Stage stage) {
 }
 
 void SlotWriter::requestBegun(std::uint64_t nowNs, std::uint64_t wallNs) {
+    ++words_.facts.requests;
+    clearRequest(nowNs, wallNs);
+}
+
+void SlotWriter::requestResumed(std::uint64_t sinceNs, std::uint64_t sinceWallNs) {
+    clearRequest(sinceNs, sinceWallNs);
+}
+
+void SlotWriter::clearRequest(std::uint64_t sinceNs, std::uint64_t sinceWallNs) {
     RequestFacts& facts = words_.facts;
-    ++facts.requests;
-    facts.acceptedNs = nowNs;
-    facts.acceptedWallNs = wallNs;
+    facts.acceptedNs = sinceNs;
+    facts.acceptedWallNs = sinceWallNs;
     facts.contentLength = 0;
     setText(facts.method, nullptr);
     setText(facts.uri, nullptr);

@@ -58,6 +58,8 @@ class SlotWriter {
     /// First bytes of a request are there: counts it, starts its clock, clears the old request's
     /// texts, stage readingHeaders.
     void requestBegun(std::uint64_t nowNs, std::uint64_t wallNs);
+    /// The rest of a request that another worker counted, with its clock of then.
+    void requestResumed(std::uint64_t sinceNs, std::uint64_t sinceWallNs);
     /// Head is known: texts (cut to size, may be null = empty), stage gettingInfo.
     void requestKnown(const char* method, const char* uri, const char* query, const char* user,
                       const char* script, std::int64_t contentLength);
@@ -68,6 +70,7 @@ class SlotWriter {
 
   private:
     void publishWords();
+    void clearRequest(std::uint64_t sinceNs, std::uint64_t sinceWallNs);
     Slot* slot_;
     std::uint32_t sequence_;
     SlotWords words_;

@@ -3,10 +3,14 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <utility>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "worker/peer_address.h"
 
@@ -15,13 +19,18 @@ namespace {
 
 /// How long to leave the machine alone when it has no descriptor or memory for a connection.
 constexpr int kBackOffMs = 50;
+/// How long the rest of a head is waited for while somebody else would have the worker.
+constexpr std::uint64_t kPatienceNs = 5 * kNsPerMs;
+/// … and how long until parking is tried again when the manager could not take the connection.
+constexpr std::uint64_t kRetryNs = 10 * kNsPerMs;
 
 }  // namespace
 
-AcceptLoop::AcceptLoop(const WorkerInputs& inputs, const LeaveSignal& leave,
+AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, WaitSet& waits,
                        scoreboard::SlotWriter& slot)
     : inputs_(&inputs),
-      leave_(&leave),
+      signals_(&signals),
+      waits_(&waits),
       slot_(&slot),
       commands_(&inputs.segment->header().commands),
       order_(&inputs.segment->order(inputs.slot)),
@@ -31,6 +40,7 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, const LeaveSignal& leave,
                   .newestEpoch = &commands_->logEpoch,
                   .format = inputs.accessFormat,
                   .errors = inputs.log}),
+      handOver_(inputs),
       request_(inputs, connection_, slot, accessLog_) {}
 
 WorkerExit AcceptLoop::run() {
@@ -39,22 +49,33 @@ WorkerExit AcceptLoop::run() {
         // Said first, looked at after: the manager raises its flags first and looks at the stage
         // after, so one of both sees the other, and nobody sleeps in accept unseen.
         std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (mustLeave()) {
+        while (signals_->takeLook()) {
+        }
+        owesAccept_ = owesAccept_ && listenerReadable();
+        const bool leaving = mustLeave();
+        if (leaving && !owesAccept_ && !handOver_.waits()) {
             break;
         }
-        UniqueFd connection = acceptConnection();
+        const bool open = openNext();
         becomeBusy();
-        if (connection) {
-            serveConnection(std::move(connection));
+        if (open) {
+            serveConnection();
+        } else if (leaving) {
+            break;
         }
     }
     return exit_.value_or(WorkerExit::done);
 }
 
 bool AcceptLoop::mustLeave() const {
-    return leave_->arrived() ||
+    return signals_->toldToLeave() ||
            commands_->draining.load(std::memory_order_relaxed) != kNotDraining ||
            order_->leave.load(std::memory_order_relaxed) != 0;
+}
+
+bool AcceptLoop::listenerReadable() const {
+    pollfd entry{signals_->listener(), POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
 }
 
 void AcceptLoop::becomeIdle() {
@@ -74,11 +95,54 @@ void AcceptLoop::becomeBusy() {
     }
 }
 
+// Handed-over connections come first, but in turns with new ones while both wait.
+bool AcceptLoop::openNext() {
+    if (handOver_.waits() && !owesAccept_ && !(handedOver_ && listenerReadable()) &&
+        openHandedOver()) {
+        return true;
+    }
+    if (mustLeave() && !owesAccept_) {
+        return false;
+    }
+    UniqueFd connection = acceptConnection();
+    owesAccept_ = false;
+    if (!connection) {
+        return false;
+    }
+    connection_.open(std::move(connection));
+    facts_ = {};
+    handedOver_ = false;
+    expectsBytes_ = true;
+    return true;
+}
+
+bool AcceptLoop::openHandedOver() {
+    std::optional<ParkedConnection> parked = handOver_.take();
+    if (!parked) {
+        return false;
+    }
+    slot_->setStage(scoreboard::Stage::keepAlive);
+    facts_ = parked->facts;
+    handedOver_ = true;
+    expectsBytes_ = true;
+    peer_ = accessLog_.isOn() ? peerText(parked->connection.get()) : std::string();
+    if (!connection_.resume(std::move(parked->connection), HandOver::headOf(*parked),
+                            {facts_.requestId, facts_.lateData != 0})) {
+        inputs_->log->debug("a connection was handed over with a head that is none");
+        connection_.abandon();
+    } else if (facts_.headBegun != 0) {
+        request_.resume(peerOrNull(), facts_.sinceNs, facts_.sinceWallNs);
+    }
+    return true;
+}
+
 UniqueFd AcceptLoop::acceptConnection() {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
+    // Told to leave, the usual number is dead; what is owed is accepted all the same.
+    const int listener = signals_->toldToLeave() ? signals_->listener() : inputs_->listenFd;
     UniqueFd connection(
-        ::accept4(inputs_->listenFd, reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC));
+        ::accept4(listener, reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC));
     if (!connection) {
         outlastAcceptError(errno);
         return connection;
@@ -103,7 +167,7 @@ void AcceptLoop::outlastAcceptError(int error) {
         case EPERM:  // a firewall's answer
             return;
         case EAGAIN: {
-            // Somebody made the shared listening socket non-blocking.
+            // Somebody made the shared listening socket non-blocking. The dead socket is readable.
             pollfd entry{inputs_->listenFd, POLLIN, 0};
             ::poll(&entry, 1, -1);
             return;
@@ -122,7 +186,10 @@ void AcceptLoop::outlastAcceptError(int error) {
         default:
             break;
     }
-    if (leave_->arrived()) {
+    if (signals_->toldToLook()) {
+        return;
+    }
+    if (signals_->toldToLeave()) {
         leaveAs(WorkerExit::done);
         return;
     }
@@ -131,13 +198,16 @@ void AcceptLoop::outlastAcceptError(int error) {
     leaveAs(served_ == 0 ? WorkerExit::cannotStart : WorkerExit::done);
 }
 
-void AcceptLoop::serveConnection(UniqueFd connection) {
-    connection_.open(std::move(connection));
-    while (connection_.waitForRequest(leave_->stopFd())) {
-        serveRequest();
+void AcceptLoop::serveConnection() {
+    waits_->closed();  // whatever it watched: the number may be the same
+    while (connection_.isOpen() && readRequest()) {
+        runRequest();
         if (!connection_.isOpen()) {
             return;
         }
+        facts_ = {};
+        facts_.keptAlive = 1;
+        handedOver_ = false;
         // As before accepting: said first, looked at after, because a busy worker gets no signal.
         slot_->setStage(scoreboard::Stage::keepAlive);
         std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -148,26 +218,120 @@ void AcceptLoop::serveConnection(UniqueFd connection) {
     connection_.abandon();
 }
 
-void AcceptLoop::serveRequest() {
-    request_.begin(peer_.empty() ? nullptr : peer_.c_str());
-    switch (connection_.readHead()) {
-        case fastcgi::HeadOutcome::request:
-            break;
-        case fastcgi::HeadOutcome::answered:
-            return;
-        case fastcgi::HeadOutcome::closed:
-            connection_.abandon();
-            return;
-        case fastcgi::HeadOutcome::protocol:
-            // Anybody can send garbage at any rate: not worth a line unless somebody is looking.
-            inputs_->log->debug(std::string("connection closed for a protocol error: ") +
-                                connection_.problem());
-            connection_.abandon();
-            return;
+// True with a request's head complete; false when the connection is closed, or somebody else's.
+bool AcceptLoop::readRequest() {
+    for (;;) {
+        if (std::exchange(expectsBytes_, false)) {
+            connection_.receive();
+        }
+        const fastcgi::HeadOutcome outcome = connection_.readHead();
+        if (facts_.headBegun == 0 && outcome != fastcgi::HeadOutcome::closed &&
+            (outcome != fastcgi::HeadOutcome::incomplete || connection_.headBegun())) {
+            beginRequest();
+        }
+        switch (outcome) {
+            case fastcgi::HeadOutcome::request:
+                return true;
+            case fastcgi::HeadOutcome::answered:
+                facts_ = {};
+                facts_.keptAlive = 1;
+                break;
+            case fastcgi::HeadOutcome::incomplete:
+                if (!waitForBytes()) {
+                    return false;
+                }
+                expectsBytes_ = true;
+                break;
+            case fastcgi::HeadOutcome::protocol:
+                // Anybody can send garbage at any rate: not worth a line unless somebody is
+                // looking.
+                inputs_->log->debug(std::string("connection closed for a protocol error: ") +
+                                    connection_.problem());
+                return false;
+            case fastcgi::HeadOutcome::closed:
+                return false;
+        }
     }
+}
+
+void AcceptLoop::beginRequest() {
+    request_.begin(peerOrNull());
+    facts_.headBegun = 1;
+    facts_.sinceNs = slot_->facts().acceptedNs;
+    facts_.sinceWallNs = slot_->facts().acceptedWallNs;
+}
+
+const char* AcceptLoop::peerOrNull() const {
+    return peer_.empty() ? nullptr : peer_.c_str();
+}
+
+// True when the connection has bytes, or its end; false when it is to be closed, or parked. The
+// listening socket is watched only by a worker that would rather accept than go on waiting: being
+// woken by it is a duty (WaitSet), so then the connection is parked even if it has bytes by now.
+bool AcceptLoop::waitForBytes() {
+    slot_->setStage(scoreboard::Stage::keepAlive);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (facts_.sinceNs == 0) {
+        facts_.sinceNs = monotonicNs();
+    }
+    const bool idle = facts_.keptAlive != 0 && facts_.headBegun == 0;
+    const std::uint64_t deadline =
+        deadlineNs(facts_, wholeHeadNs(*inputs_->pool)).value_or(WaitSet::kForever);
+    bool parks = handOver_.possible();
+    // Most peers that stop within a head, or before it, go on at once: nobody else counts so long.
+    std::uint64_t patience = idle || handedOver_ ? 0 : monotonicNs() + kPatienceNs;
+    for (;;) {
+        const bool leaving = mustLeave();
+        if (leaving && isStopping()) {
+            if (idle) {
+                return false;
+            }
+            parks = false;
+        }
+        const std::uint64_t now =
+            patience == 0 && deadline == WaitSet::kForever ? 0 : monotonicNs();
+        if (now >= deadline) {
+            return false;
+        }
+        patience = now >= patience ? 0 : patience;
+        if (parks && patience == 0 && (leaving || owesAccept_ || handOver_.waits())) {
+            if (park()) {
+                return false;
+            }
+            patience = monotonicNs() + kRetryNs;
+        }
+        const WaitSet::Ready ready =
+            parks && patience == 0
+                ? waits_->wait(connection_.fd(), deadline)
+                : waits_->waitAlone(connection_.fd(),
+                                    patience == 0 ? deadline : std::min(patience, deadline));
+        owesAccept_ = owesAccept_ || ready.listener;
+        if (ready.told) {
+            signals_->clearTold();
+        } else if (ready.connection && !ready.listener) {
+            return true;
+        }
+    }
+}
+
+bool AcceptLoop::park() {
+    if (!handOver_.park(connection_, facts_)) {
+        return false;
+    }
+    waits_->forget(connection_.fd());
+    return true;
+}
+
+// The manager's death is told by SIGQUIT, too.
+bool AcceptLoop::isStopping() const {
+    return commands_->draining.load(std::memory_order_relaxed) == kDrainStopping ||
+           (signals_->toldToLeave() && ::getppid() != inputs_->manager);
+}
+
+void AcceptLoop::runRequest() {
     ++served_;
     const bool last = inputs_->pool->maxRequests > 0 && served_ >= inputs_->pool->maxRequests;
-    if (last || mustLeave()) {
+    if (last || (mustLeave() && !handOver_.possible())) {
         connection_.refuseKeepAlive();
     }
     const RunOutcome outcome = request_.run();

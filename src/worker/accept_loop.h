@@ -1,8 +1,9 @@
 // Accepting connections and serving the requests on them, until the worker has to leave.
 //
 // Worker side. Blocks in accept(2) on an idle pool, in reads and writes of its one connection
-// otherwise. An accepted connection is always served; orders to leave are looked at before
-// accepting and between requests only.
+// otherwise. An accepted connection is always served, here or, when its head is not there yet and
+// somebody else waits, by whichever worker is free once it is: then it is parked (HandOver).
+// Orders to leave are looked at before accepting, between requests and while waiting only.
 #pragma once
 
 #include <optional>
@@ -11,15 +12,18 @@
 #include "fastcgi/server_connection.h"
 #include "scoreboard/segment.h"
 #include "worker/access_log.h"
-#include "worker/leave_signal.h"
+#include "worker/hand_over.h"
 #include "worker/served_request.h"
+#include "worker/wait_set.h"
+#include "worker/waiting_signals.h"
 #include "worker/worker.h"
 
 namespace muster::worker {
 
 class AcceptLoop {
   public:
-    AcceptLoop(const WorkerInputs& inputs, const LeaveSignal& leave, scoreboard::SlotWriter& slot);
+    AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, WaitSet& waits,
+               scoreboard::SlotWriter& slot);
 
     [[nodiscard]] WorkerExit run();
 
@@ -29,20 +33,35 @@ class AcceptLoop {
     void becomeBusy();
     [[nodiscard]] UniqueFd acceptConnection();
     void outlastAcceptError(int error);
-    void serveConnection(UniqueFd connection);
-    void serveRequest();
+    [[nodiscard]] bool listenerReadable() const;
+    [[nodiscard]] bool openNext();
+    [[nodiscard]] bool openHandedOver();
+    void serveConnection();
+    [[nodiscard]] bool readRequest();
+    void beginRequest();
+    [[nodiscard]] bool waitForBytes();
+    [[nodiscard]] bool park();
+    [[nodiscard]] bool isStopping() const;
+    [[nodiscard]] const char* peerOrNull() const;
+    void runRequest();
     void leaveAs(WorkerExit exit);
 
     const WorkerInputs* inputs_;
-    const LeaveSignal* leave_;
+    WaitingSignals* signals_;
+    WaitSet* waits_;
     scoreboard::SlotWriter* slot_;
     const scoreboard::Commands* commands_;
     const scoreboard::Order* order_;
     scoreboard::Hints* hints_;
     AccessLog accessLog_;
+    HandOver handOver_;
     fastcgi::ServerConnection connection_;
     ServedRequest request_;
-    std::string peer_;  ///< of the connection; empty for unix sockets
+    std::string peer_;           ///< of the connection; empty for unix sockets
+    ParkedFacts facts_;          ///< of the connection, as it would be parked
+    bool handedOver_ = false;    ///< the connection at hand was parked before
+    bool expectsBytes_ = false;  ///< reading comes before waiting
+    bool owesAccept_ = false;    ///< took a wake-up of the listening socket (WaitSet)
     int served_ = 0;
     bool shortOfResources_ = false;
     std::optional<WorkerExit> exit_;

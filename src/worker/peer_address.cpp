@@ -33,4 +33,13 @@ std::string addressText(const sockaddr_storage& address, socklen_t length) {
     return {};
 }
 
+std::string peerText(int connection) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    if (::getpeername(connection, reinterpret_cast<sockaddr*>(&address), &length) < 0) {
+        return {};
+    }
+    return addressText(address, length);
+}
+
 }  // namespace muster::worker

@@ -11,4 +11,7 @@ namespace muster::worker {
 /// what the kernel did not tell.
 [[nodiscard]] std::string addressText(const sockaddr_storage& address, socklen_t length);
 
+/// The same for a connection that somebody else accepted. One system call.
+[[nodiscard]] std::string peerText(int connection);
+
 }  // namespace muster::worker

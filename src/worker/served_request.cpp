@@ -40,6 +40,14 @@ void ServedRequest::begin(const char* peer) {
     }
 }
 
+void ServedRequest::resume(const char* peer, std::uint64_t sinceNs, std::uint64_t sinceWallNs) {
+    peer_ = peer;
+    slot_->requestResumed(sinceNs, sinceWallNs);
+    if (accessLog_->needsCpu()) {
+        timesBefore_ = cpuTimes();
+    }
+}
+
 RunOutcome ServedRequest::run() {
     const RequestInfo info = inputs_->runtime->resolve(*this);
     slot_->requestKnown(info.method, info.uri, info.query, info.user, info.script,

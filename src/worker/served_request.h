@@ -24,6 +24,8 @@ class ServedRequest final : public RequestIo {
     /// First bytes are there: counts the request and starts its clock. `peer`: the web server's
     /// address, null on unix sockets; must outlive the request.
     void begin(const char* peer);
+    /// The same for a request that another worker has begun and counted.
+    void resume(const char* peer, std::uint64_t sinceNs, std::uint64_t sinceWallNs);
     /// The head is read: everything up to END_REQUEST and behind it.
     [[nodiscard]] RunOutcome run();
 

@@ -9,7 +9,8 @@
 #include "base/process.h"
 #include "base/signals.h"
 #include "worker/accept_loop.h"
-#include "worker/leave_signal.h"
+#include "worker/wait_set.h"
+#include "worker/waiting_signals.h"
 
 namespace muster::worker {
 namespace {
@@ -31,10 +32,13 @@ WorkerExit runWorker(const WorkerInputs& inputs) {
     if (!followParent(inputs.manager, SIGQUIT)) {
         return WorkerExit::done;
     }
-    const auto leave =
-        LeaveSignal::install(inputs.listenFd, inputs.segment->header().commands, inputs.manager);
-    if (!leave) {
-        return cannotStart(inputs, leave.error());
+    auto signals = WaitingSignals::install(inputs.listenFd);
+    if (!signals) {
+        return cannotStart(inputs, signals.error());
+    }
+    auto waits = WaitSet::create(signals->listener(), signals->toldFd());
+    if (!waits) {
+        return cannotStart(inputs, waits.error());
     }
     // The engine remembers the handlers it finds: ours has to be there before.
     if (const auto started = inputs.runtime->startWorker(); !started) {
@@ -42,7 +46,7 @@ WorkerExit runWorker(const WorkerInputs& inputs) {
     }
     unblockAllSignals();
 
-    const WorkerExit exit = AcceptLoop(inputs, *leave, slot).run();
+    const WorkerExit exit = AcceptLoop(inputs, *signals, *waits, slot).run();
     inputs.runtime->stopWorker();
     return exit;
 }

@@ -3,7 +3,9 @@
 // Runs in the child of the manager's fork, with the manager's warm image. Owns its connection,
 // its slot's pen and its copy of the listening descriptors. Orders reach it by SIGQUIT (idle
 // workers: the handler replaces the listening descriptor by a dead socket, so that nothing is
-// accepted after it), by flags in the scoreboard, and by its orders channel (new access log).
+// accepted after it), by SIGURG (look at the hand-over queue), by flags in the scoreboard, and by
+// its orders channel (new access log). By the same channel it gives connections it does not want
+// to wait for to its manager.
 #pragma once
 
 #include <sys/types.h>
@@ -29,9 +31,8 @@ enum class WorkerExit : int {
 /// What Commands::draining says to every worker of a generation. The manager stores it before it
 /// sends SIGQUIT to those that wait.
 inline constexpr std::uint32_t kNotDraining = 0;
-/// A newer generation accepts: leave once the connection at hand is over. An idle kept-alive
-/// connection is waited on until its peer closes it or sends one more request, which is served;
-/// the manager ends those that wait too long with SIGTERM.
+/// A newer generation accepts: leave once the request at hand is over. A connection that has to be
+/// waited on is parked at once, for the newer generation.
 inline constexpr std::uint32_t kDrainReplaced = 1;
 /// The service stops: idle kept-alive connections are closed at once.
 inline constexpr std::uint32_t kDrainStopping = 2;
@@ -51,6 +52,8 @@ struct WorkerInputs {
     int listenFd = -1;
     int wakeFd = -1;       ///< eventfd of the manager; see Commands::wakeAtIdle
     int ordersFd = -1;     ///< worker's end of its orders channel
+    int handOverFd = -1;   ///< where all workers take handed-over connections from; -1: nobody
+                           ///< hands over, so nothing is parked
     int accessLogFd = -1;  ///< -1: no access log
     const log::AccessFormat* accessFormat = nullptr;
     log::ErrorLog* log = nullptr;  ///< already in worker style on fd 2

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <future>
@@ -54,7 +55,15 @@ class Conversation : public testing::Test {
     void halfClose() { ::shutdown(peer_.get(), SHUT_WR); }
 
     HeadOutcome next() {
-        return connection_.waitForRequest() ? connection_.readHead() : HeadOutcome::closed;
+        for (;;) {
+            const HeadOutcome outcome = connection_.readHead();
+            if (outcome != HeadOutcome::incomplete) {
+                return outcome;
+            }
+            pollfd entry{connection_.fd(), POLLIN, 0};
+            EXPECT_EQ(::poll(&entry, 1, 20'000), 1);
+            connection_.receive();
+        }
     }
 
     /// What the server has sent until now; `ended` says whether it has closed.
@@ -107,7 +116,7 @@ class Conversation : public testing::Test {
 
 class ShortPatience : public Conversation {
   protected:
-    ShortPatience() : Conversation({.firstByteNs = 20'000'000, .drainNs = 20'000'000}) {}
+    ShortPatience() : Conversation({.drainNs = 20'000'000}) {}
 };
 
 std::string request(bool keepAlive, std::string_view body = {}, int id = 1) {
@@ -297,13 +306,37 @@ TEST_F(Conversation, garbage_is_met_with_silence) {
     EXPECT_EQ(heard(), "");
 }
 
-TEST_F(ShortPatience, silent_peer_is_given_up) {
-    EXPECT_FALSE(connection_.waitForRequest());
+TEST_F(Conversation, silent_peer_is_not_waited_for) {
+    EXPECT_EQ(connection_.receive(), Receipt::nothing);
+    EXPECT_EQ(connection_.readHead(), HeadOutcome::incomplete);
+    EXPECT_FALSE(connection_.headBegun());
+}
+
+TEST_F(Conversation, incomplete_head_is_taken_up_by_another_connection_object) {
+    const std::string bytes = request(true, "body", 3);
+    for (std::size_t at = 1; at < bytes.size() - 20; ++at) {
+        connect();
+        say(bytes.substr(0, at));
+        ASSERT_EQ(connection_.receive(), Receipt::bytes);
+        if (connection_.readHead() != HeadOutcome::incomplete) {
+            break;
+        }
+        EXPECT_TRUE(connection_.headBegun());
+        ServerConnection other;
+        ASSERT_TRUE(other.resume(UniqueFd(::fcntl(connection_.fd(), F_DUPFD_CLOEXEC, 3)),
+                                 connection_.partialHead(), connection_.lateData()));
+        say(bytes.substr(at));
+        ASSERT_EQ(other.receive(), Receipt::bytes);
+        ASSERT_EQ(other.readHead(), HeadOutcome::request) << at;
+        EXPECT_EQ(other.requestId(), 3);
+        char body[8];
+        EXPECT_EQ(other.readBody(body, sizeof body), 4U);
+    }
 }
 
 TEST_F(Conversation, peer_that_leaves_without_a_request_is_no_error) {
     hangUp();
-    EXPECT_FALSE(connection_.waitForRequest());
+    EXPECT_EQ(next(), HeadOutcome::closed);
 }
 
 TEST_F(Conversation, head_cut_short_is_a_problem_with_a_name) {
@@ -311,20 +344,6 @@ TEST_F(Conversation, head_cut_short_is_a_problem_with_a_name) {
     halfClose();
     ASSERT_EQ(next(), HeadOutcome::protocol);
     EXPECT_STREQ(connection_.problem(), "the connection ended amid a request's head");
-}
-
-TEST_F(Conversation, idle_kept_alive_connection_ends_by_the_stop_descriptor) {
-    say(request(true));
-    ASSERT_EQ(next(), HeadOutcome::request);
-    connection_.finish();
-    int ends[2];
-    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    const UniqueFd reader(ends[0]);
-    const UniqueFd writer(ends[1]);
-    ASSERT_TRUE(writeAll(writer.get(), "x"));
-    EXPECT_FALSE(connection_.waitForRequest(reader.get()));
-    say(request(true));
-    EXPECT_TRUE(connection_.waitForRequest(reader.get())) << "a request that came is served";
 }
 
 TEST_F(Conversation, pieces_of_one_kind_share_a_record_and_order_is_kept) {

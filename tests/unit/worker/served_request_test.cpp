@@ -74,7 +74,7 @@ class RequestOfAWorker : public testing::Test {
                              .format = &format_,
                              .errors = &log_});
         ServedRequest request(inputs_, connection_, *slot_, accessLog);
-        EXPECT_TRUE(connection_.waitForRequest());
+        EXPECT_EQ(connection_.receive(), fastcgi::Receipt::bytes);
         request.begin("192.0.2.1");
         EXPECT_EQ(connection_.readHead(), fastcgi::HeadOutcome::request);
         const RunOutcome outcome = request.run();

@@ -1,0 +1,87 @@
+// The connections of a pool that no worker waits for: idle kept-alive ones, and those whose
+// request's head is incomplete.
+//
+// Owns them, watches each for bytes without reading any, closes those whose peer has gone or takes
+// too long, and puts the ready ones, in order, into the queue from which all workers of the
+// generation take. Bounded: beyond the limits the longest parked goes, silent strangers first.
+// Manager process, single-threaded; nothing a worker sent is trusted. Who wakes a worker is the
+// caller's business.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+
+#include "base/event_loop.h"
+#include "base/message_channel.h"
+#include "worker/parked_connection.h"
+
+namespace muster::manager {
+
+struct ParkingLimits {
+    std::size_t connections = 1024;
+    std::size_t headBytes = std::size_t{64} << 20;  ///< of all incomplete heads together
+    std::uint64_t wholeHeadNs = worker::kWholeHeadNs;
+
+    /// Fewer connections where the process may not open that many descriptors (two for each,
+    /// `others` for the rest of its work).
+    [[nodiscard]] static ParkingLimits within(std::size_t openFiles, std::size_t others);
+};
+
+class Parking {
+  public:
+    /// The queue's two ends, borrowed: ours, and the one the workers inherit. `onReady` is called
+    /// when a connection has become ready; never inside another call of this object.
+    struct Queue {
+        MessageChannel* ours = nullptr;
+        MessageChannel* workers = nullptr;
+    };
+    Parking(EventLoop& loop, const ParkingLimits& limits, const Queue& queue,
+            std::function<void()> onReady);
+
+    void park(worker::ParkedConnection parked);
+
+    /// Fills the queue as far as it goes.
+    void fillQueue();
+    /// Ready connections that no worker has taken yet.
+    [[nodiscard]] std::size_t readyCount() const;
+    [[nodiscard]] bool empty() const { return waiting_.empty() && readyCount() == 0; }
+
+    /// Takes the queue's content back and sends everything to `heir`, the ready ones first. What
+    /// did not fit stays; fails when the heir is gone.
+    Result<void> handOn(MessageChannel& heir);
+    /// The service ends: nobody is waited for who has not begun a request, others a short while.
+    void closeIdle();
+    void clear();
+
+  private:
+    struct Place {
+        worker::ParkedConnection parked;
+        std::size_t headBytes = 0;
+        std::uint64_t deadlineNs = 0;  ///< 0: none
+        EventLoop::Watch watch;
+    };
+    using Places = std::list<Place>;
+
+    void onReadable(Places::iterator place);
+    void becomesReady(Places::iterator place);
+    void remove(Places::iterator place);
+    void makeRoom();
+    void sweep();
+    void recall();
+    [[nodiscard]] std::size_t queued() const;
+
+    EventLoop* loop_;
+    ParkingLimits limits_;
+    Queue queue_;
+    std::function<void()> onReady_;
+    Places waiting_;  ///< oldest first
+    std::size_t headBytes_ = 0;
+    std::deque<worker::ParkedConnection> ready_;  ///< not in the queue yet
+    int messageCost_ = 0;                         ///< what the kernel counts for one in the queue
+    EventLoop::Watch sweepWatch_;
+};
+
+}  // namespace muster::manager

@@ -1,0 +1,41 @@
+// A worker's two ends of handing connections over: the way to its manager, and the queue all
+// workers of the generation take from.
+//
+// Worker side. Nothing here blocks. The queue's number is watched by nobody: a flag in the
+// scoreboard says that something is in it, and SIGURG that somebody should look.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/message_channel.h"
+#include "fastcgi/server_connection.h"
+#include "worker/parked_connection.h"
+#include "worker/worker.h"
+
+namespace muster::worker {
+
+class HandOver {
+  public:
+    explicit HandOver(const WorkerInputs& inputs);
+
+    /// False for a worker whose manager hands nothing over.
+    [[nodiscard]] bool possible() const { return queue_.fd() >= 0; }
+    /// The manager says that something is in the queue; a claim.
+    [[nodiscard]] bool waits() const;
+    [[nodiscard]] std::optional<ParkedConnection> take();
+    /// What was received of its incomplete head.
+    [[nodiscard]] static std::string headOf(const ParkedConnection& parked);
+
+    /// Sends the connection, of which `facts` are known, to the manager; it stays open here, too.
+    /// False when that is not possible now.
+    [[nodiscard]] bool park(const fastcgi::ServerConnection& connection, ParkedFacts facts);
+
+  private:
+    const scoreboard::Commands* commands_;
+    MessageChannel manager_;  ///< a number of its own for the orders channel
+    MessageChannel queue_;
+    ReceivedMessage message_;
+};
+
+}  // namespace muster::worker

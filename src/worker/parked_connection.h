@@ -1,0 +1,54 @@
+// A connection on its way between processes of one pool: from a worker that does not want to wait
+// for it to its manager, from there to a free worker or to the next generation's manager.
+//
+// One message with one or two descriptors: the connection, and a sealed memfd with what was
+// received of an incomplete head. Receivers trust nothing but its size.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/message_channel.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "config/settings.h"
+
+namespace muster::worker {
+
+/// How long a peer may take for its first byte, as under php-fpm.
+inline constexpr std::uint64_t kFirstByteNs = 5'000'000'000;
+/// How long a head may take from its first byte to its last, in pools without a limit of their own
+/// (request_terminate_timeout: a request that nobody runs costs no worker its life).
+inline constexpr std::uint64_t kWholeHeadNs = 60'000'000'000;
+[[nodiscard]] std::uint64_t wholeHeadNs(const config::PoolSettings& pool);
+
+struct ParkedFacts {
+    std::uint64_t sinceNs = 0;  ///< first byte of the head at hand, or else the accept; monotonic
+    std::uint64_t sinceWallNs = 0;
+    std::uint16_t requestId = 0;  ///< of the request before
+    std::uint8_t lateData = 0;    ///< 1: its DATA may still follow
+    std::uint8_t keptAlive = 0;   ///< 1: a request was answered on it
+    std::uint8_t headBegun = 0;   ///< 1: bytes of a head were received, and counted as a request
+    std::uint8_t reserved[3] = {};
+};
+
+struct ParkedConnection {
+    UniqueFd connection;
+    UniqueFd head;  ///< none when not a byte of a head was received
+    ParkedFacts facts;
+};
+
+/// When the peer has been waited for long enough; never for idle kept-alive connections.
+[[nodiscard]] std::optional<std::uint64_t> deadlineNs(const ParkedFacts& facts,
+                                                      std::uint64_t wholeHeadNs);
+
+/// Fails with EAGAIN when the channel is full; the descriptors stay the caller's. `head`: -1 for
+/// none.
+[[nodiscard]] Result<void> sendParked(MessageChannel& channel, int connection, int head,
+                                      const ParkedFacts& facts);
+
+/// Nothing when the message is none of these.
+[[nodiscard]] std::optional<ParkedConnection> parkedIn(ReceivedMessage& message);
+
+}  // namespace muster::worker
