@@ -97,13 +97,14 @@ void AcceptLoop::becomeBusy() {
 
 // Handed-over connections come first, but in turns with new ones while both wait.
 bool AcceptLoop::openNext() {
-    if (handOver_.waits() && !owesAccept_ && !(handedOver_ && listenerReadable()) &&
+    if (handOver_.waits() && !owesAccept_ && !(turnOfNewOnes_ && listenerReadable()) &&
         openHandedOver()) {
         return true;
     }
     if (mustLeave() && !owesAccept_) {
         return false;
     }
+    turnOfNewOnes_ = false;
     UniqueFd connection = acceptConnection();
     owesAccept_ = false;
     if (!connection) {
@@ -124,6 +125,7 @@ bool AcceptLoop::openHandedOver() {
     slot_->setStage(scoreboard::Stage::keepAlive);
     facts_ = parked->facts;
     handedOver_ = true;
+    turnOfNewOnes_ = true;
     expectsBytes_ = true;
     peer_ = accessLog_.isOn() ? peerText(parked->connection.get()) : std::string();
     if (!connection_.resume(std::move(parked->connection), HandOver::headOf(*parked),

@@ -57,11 +57,12 @@ class AcceptLoop {
     HandOver handOver_;
     fastcgi::ServerConnection connection_;
     ServedRequest request_;
-    std::string peer_;           ///< of the connection; empty for unix sockets
-    ParkedFacts facts_;          ///< of the connection, as it would be parked
-    bool handedOver_ = false;    ///< the connection at hand was parked before
-    bool expectsBytes_ = false;  ///< reading comes before waiting
-    bool owesAccept_ = false;    ///< took a wake-up of the listening socket (WaitSet)
+    std::string peer_;            ///< of the connection; empty for unix sockets
+    ParkedFacts facts_;           ///< of the connection, as it would be parked
+    bool handedOver_ = false;     ///< the connection at hand was parked before
+    bool turnOfNewOnes_ = false;  ///< the last connection opened was a handed-over one
+    bool expectsBytes_ = false;   ///< reading comes before waiting
+    bool owesAccept_ = false;     ///< took a wake-up of the listening socket (WaitSet)
     int served_ = 0;
     bool shortOfResources_ = false;
     std::optional<WorkerExit> exit_;

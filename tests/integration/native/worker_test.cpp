@@ -15,12 +15,15 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/process.h"
 #include "fastcgi/client.h"
 #include "scoreboard/snapshot.h"
+#include "worker/parked_connection.h"
+#include "worker/waiting_signals.h"
 
 namespace muster::worker {
 namespace {
@@ -180,6 +183,7 @@ class Worker : public testing::Test {
         inputs.listenFd = listener_.get();
         inputs.wakeFd = wake_.get();
         inputs.ordersFd = orders_->second.fd();
+        inputs.handOverFd = queue_ ? queue_->second.fd() : -1;
         inputs.accessLogFd = accessLog_.get();
         inputs.accessFormat = &accessFormat_;
         inputs.log = &log;
@@ -242,6 +246,7 @@ class Worker : public testing::Test {
     Pipe errors_;
     FakeRuntime runtime_;
     Result<std::pair<MessageChannel, MessageChannel>> orders_;
+    std::optional<std::pair<MessageChannel, MessageChannel>> queue_;  ///< HandingWorker's
     UniqueFd listener_;
     UniqueFd wake_;
     UniqueFd accessLog_;
@@ -584,6 +589,195 @@ TEST_F(Worker, leaves_when_its_manager_dies_also_with_a_kept_alive_peer) {
     ASSERT_TRUE(waitChild(manager));
     EXPECT_TRUE(client.closedByServer());
     EXPECT_EQ(exitCode(), 0);
+}
+
+/// A worker whose manager, the test, hands connections over.
+class HandingWorker : public Worker {
+  protected:
+    HandingWorker() { queue_ = MessageChannel::pair().value(); }
+
+    /// What the worker has parked, once it has.
+    ParkedConnection parked() {
+        ReceivedMessage message;
+        EXPECT_TRUE(eventually([&] {
+            const auto outcome = orders_->first.receive(message);
+            return outcome && *outcome == MessageChannel::Outcome::message;
+        }));
+        auto parked = parkedIn(message);
+        return parked ? std::move(*parked) : ParkedConnection();
+    }
+    void handOver(const ParkedConnection& parked) {
+        EXPECT_TRUE(
+            sendParked(queue_->first, parked.connection.get(), parked.head.get(), parked.facts));
+        segment_.header().commands.handOvers.store(1);
+    }
+    void tellToLook() { ::kill(pid_, kLookSignal); }
+    Client keptAlive() {
+        Client client = connect();
+        client.send("/echo", "first", true);
+        EXPECT_EQ(client.answer(), "first");
+        EXPECT_TRUE(reaches(Stage::keepAlive));
+        return client;
+    }
+};
+
+TEST_F(HandingWorker, parks_an_idle_connection_when_somebody_else_comes) {
+    startIdle();
+    Client idle = keptAlive();
+    Client other = connect();
+    other.send("/echo", "other", false);
+    EXPECT_EQ(other.answer(), "other");
+    const ParkedConnection parked = this->parked();
+    EXPECT_EQ(parked.facts.keptAlive, 1);
+    EXPECT_EQ(parked.facts.headBegun, 0);
+    EXPECT_FALSE(parked.head);
+}
+
+TEST_F(HandingWorker, keeps_its_connection_while_nobody_else_comes) {
+    startIdle();
+    Client client = keptAlive();
+    for (int i = 0; i < 50; ++i) {
+        client.send("/echo", "again", true);
+        ASSERT_EQ(client.answer(), "again");
+    }
+    ReceivedMessage message;
+    EXPECT_EQ(orders_->first.receive(message).value(), MessageChannel::Outcome::nothing);
+}
+
+TEST_F(HandingWorker, parks_an_incomplete_head_with_its_bytes_and_takes_it_up_again) {
+    startIdle();
+    const std::string whole = fastcgi::encodeRequest({{"SCRIPT_NAME", "/echo"}}, "whole", false);
+    Client slow = connect();
+    slow.sendBytes(whole.substr(0, 30));
+    ASSERT_TRUE(eventually([&] { return requests() == 1; }));
+    Client other = connect();
+    other.send("/echo", "other", false);
+    EXPECT_EQ(other.answer(), "other");
+    const ParkedConnection parked = this->parked();
+    EXPECT_EQ(parked.facts.headBegun, 1);
+    EXPECT_EQ(readDescriptor(parked.head.get(), 100).value(), whole.substr(0, 30));
+    slow.sendBytes(whole.substr(30));
+    ASSERT_TRUE(reaches(Stage::idle));
+    handOver(parked);
+    tellToLook();
+    EXPECT_EQ(slow.answer(), "whole");
+    EXPECT_EQ(requests(), 2U) << "counted once";
+}
+
+TEST_F(HandingWorker, accepts_on_after_a_look_for_nothing) {
+    startIdle();
+    for (int i = 0; i < 20; ++i) {
+        tellToLook();
+        Client client = connect();
+        client.send("/echo", "x", false);
+        ASSERT_EQ(client.answer(), "x");
+    }
+}
+
+TEST_F(HandingWorker, takes_from_the_queue_after_its_request_without_a_signal) {
+    startIdle();
+    Client first = keptAlive();
+    Client busy = connect();
+    busy.send("/wait", "busy", false);
+    const ParkedConnection parked = this->parked();
+    ASSERT_TRUE(reaches(Stage::running));
+    first.send("/echo", "second", false);
+    handOver(parked);
+    openGate();
+    EXPECT_EQ(busy.answer(), "busy");
+    EXPECT_EQ(first.answer(), "second");
+}
+
+TEST_F(HandingWorker, serves_new_and_handed_over_connections_in_turns) {
+    startIdle();
+    Client busy = connect();
+    busy.send("/wait", "busy", false);
+    ASSERT_TRUE(reaches(Stage::running));
+    constexpr int kMany = 10;
+    std::vector<Client> peers;
+    for (int i = 0; i < kMany; ++i) {
+        int ends[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        ParkedConnection parked;
+        parked.connection.reset(ends[0]);
+        peers.emplace_back(UniqueFd(ends[1]));
+        peers.back().send(i == 1 ? "/wait" : "/echo", "handed", false);
+        handOver(parked);
+    }
+    Client fresh = connect();
+    fresh.send("/echo", "fresh", false);
+    openGate();
+    EXPECT_EQ(fresh.answer(), "fresh") << "although the second handed-over one blocks the worker";
+    openGate();
+    for (Client& peer : peers) {
+        EXPECT_EQ(peer.answer(), "handed");
+    }
+}
+
+TEST_F(HandingWorker, idle_worker_gives_its_connection_away_for_one_that_is_ready) {
+    startIdle();
+    Client idle = keptAlive();
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ParkedConnection ready;
+    ready.connection.reset(ends[0]);
+    Client peer{UniqueFd(ends[1])};
+    peer.send("/echo", "ready", false);
+    handOver(ready);
+    tellToLook();
+    EXPECT_EQ(peer.answer(), "ready");
+    EXPECT_TRUE(parked().connection);
+}
+
+TEST_F(HandingWorker, replaced_worker_parks_what_it_waits_for_and_goes) {
+    startIdle();
+    Client client = keptAlive();
+    tellToDrain(kDrainReplaced);
+    EXPECT_EQ(exitCode(), 0);
+    EXPECT_TRUE(parked().connection);
+}
+
+TEST_F(HandingWorker, replaced_worker_keeps_the_connection_of_its_last_request_open) {
+    start();
+    Client client = connect();
+    client.send("/wait", "last", true);
+    ASSERT_TRUE(reaches(Stage::running));
+    segment_.header().commands.draining.store(kDrainReplaced);
+    openGate();
+    EXPECT_EQ(client.answer(), "last");
+    EXPECT_EQ(exitCode(), 0);
+    EXPECT_EQ(parked().facts.keptAlive, 1);
+}
+
+TEST_F(HandingWorker, nothing_is_lost_when_looks_and_leaving_meet_it_anywhere) {
+    for (int round = 0; round < 150; ++round) {
+        segment_.header().commands.draining.store(kNotDraining);
+        startIdle();
+        int ends[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        ParkedConnection ready;
+        ready.connection.reset(ends[0]);
+        Client peer{UniqueFd(ends[1])};
+        peer.send("/echo", "handed", false);
+        Client fresh = connect();
+        fresh.send("/echo", "fresh", false);
+        handOver(ready);
+        for (int spin = 0; spin < (round % 50) * 40; ++spin) {
+            [[maybe_unused]] const auto now = monotonicNs();
+        }
+        tellToLook();
+        tellToDrain(kDrainReplaced);
+        ASSERT_EQ(exitCode(), 0);
+        segment_.header().commands.draining.store(kNotDraining);
+        start();
+        tellToLook();
+        ASSERT_EQ(fresh.answer(), "fresh") << round;
+        ASSERT_EQ(peer.answer(), "handed") << round;
+        ASSERT_TRUE(reaches(Stage::idle));
+        ::kill(pid_, SIGQUIT);
+        ASSERT_EQ(exitCode(), 0);
+        segment_.header().commands.handOvers.store(0);
+    }
 }
 
 }  // namespace

@@ -578,5 +578,93 @@ TEST(RequestReader, a_reset_reader_knows_nothing_of_the_connection_before) {
     EXPECT_FALSE(reader.betweenRequests());
 }
 
+// Both hear the same bytes; the second takes over from the first at every place.
+TEST(RequestReader, head_goes_on_in_another_reader_wherever_it_is_cut) {
+    const std::string stray = record(RecordType::params, 2, "x", 9) + begin(3);
+    const std::string head = record(RecordType::stdIn, 1) + begin(1) + stray +
+                             record(RecordType::params, 1, std::string("\x01\x01") + "Ab", 200) +
+                             record(RecordType::params, 1, "", 3);
+    for (std::size_t cut = 0; cut < head.size(); ++cut) {
+        RequestReader first(kSmallLimits);
+        for (std::size_t at = 0; at < cut; at += 11) {
+            give(first, head.substr(at, std::min<std::size_t>(11, cut - at)));
+            ASSERT_EQ(first.readHead(), RequestReader::Progress::needMore);
+        }
+        const std::string refused = first.takeReplies();
+        RequestReader second(kSmallLimits);
+        ASSERT_TRUE(second.resume(first.partialHead(), first.lateData())) << cut;
+        EXPECT_EQ(second.headBegun(), first.headBegun());
+        EXPECT_FALSE(second.hasReplies()) << "said by the first";
+        EXPECT_EQ(second.partialHead(), first.partialHead());
+        give(second, head.substr(cut));
+        ASSERT_EQ(second.readHead(), RequestReader::Progress::request) << cut;
+        EXPECT_STREQ(second.params().get("A"), "b");
+        EXPECT_EQ((refused + second.takeReplies()).size(), 16U) << "one refusal in all";
+        EXPECT_EQ(second.partialHead(), "");
+    }
+}
+
+TEST(RequestReader, long_head_goes_on_in_another_reader) {
+    RequestReader first({});
+    std::string content;
+    for (int i = 0; i < 10; ++i) {
+        content += record(RecordType::params, 1,
+                          encodePairs({{"N" + std::to_string(i), std::string(50000, 'v')}}));
+    }
+    give(first, begin(1));
+    ASSERT_EQ(first.readHead(), RequestReader::Progress::needMore);
+    for (std::string_view rest = content; !rest.empty();) {
+        const std::size_t amount = std::min(rest.size(), first.room().size());
+        give(first, rest.substr(0, amount));
+        rest.remove_prefix(amount);
+        ASSERT_EQ(first.readHead(), RequestReader::Progress::needMore);
+    }
+    EXPECT_EQ(first.partialHead(), begin(1) + content);
+    RequestReader second({});
+    ASSERT_TRUE(second.resume(first.partialHead(), {}));
+    give(second, record(RecordType::params, 1));
+    ASSERT_EQ(second.readHead(), RequestReader::Progress::request);
+    EXPECT_EQ(std::string_view(second.params().get("N9")).size(), 50000U);
+}
+
+TEST(RequestReader, what_is_no_beginning_of_a_head_cannot_be_resumed) {
+    RequestReader reader(kSmallLimits);
+    EXPECT_FALSE(reader.resume("garbage!garbage!", {}));
+    EXPECT_FALSE(reader.resume(begin(1) + record(RecordType::params, 1), {})) << "it is complete";
+    EXPECT_TRUE(reader.resume("", {}));
+    EXPECT_FALSE(reader.headBegun());
+}
+
+TEST(RequestReader, late_data_of_a_filter_is_passed_over_by_another_reader) {
+    RequestReader first(kSmallLimits);
+    give(first, begin(5, 3) + record(RecordType::params, 5) + record(RecordType::stdIn, 5));
+    ASSERT_EQ(first.readHead(), RequestReader::Progress::request);
+    std::size_t taken = 0;
+    ASSERT_EQ(first.readBody(nullptr, 100, taken), RequestReader::Progress::ended);
+    RequestReader second(kSmallLimits);
+    ASSERT_TRUE(second.resume(first.partialHead(), first.lateData()));
+    give(second, record(RecordType::data, 5, "late") + record(RecordType::data, 5));
+    EXPECT_EQ(second.readHead(), RequestReader::Progress::needMore);
+    ASSERT_TRUE(second.resume("", {}));
+    give(second, record(RecordType::data, 5, "late"));
+    EXPECT_EQ(second.readHead(), RequestReader::Progress::violation);
+}
+
+TEST(RequestReader, padding_counts_towards_the_size_of_a_head) {
+    RequestReader reader(kSmallLimits);
+    give(reader, begin(1));
+    ASSERT_EQ(reader.readHead(), RequestReader::Progress::needMore);
+    const std::string padded = record(RecordType::params, 1, "x", 255);
+    std::size_t sent = 0;
+    auto progress = RequestReader::Progress::needMore;
+    for (; progress == RequestReader::Progress::needMore && sent < 1'000'000;
+         sent += padded.size()) {
+        give(reader, padded);
+        progress = reader.readHead();
+    }
+    EXPECT_EQ(progress, RequestReader::Progress::violation);
+    EXPECT_LT(sent, 100'000U);
+}
+
 }  // namespace
 }  // namespace muster::fastcgi

@@ -1,0 +1,225 @@
+// Parked connections over socketpairs: who becomes ready, who has to go, and in what order.
+#include "manager/parking.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/shared_memory.h"
+
+namespace muster::manager {
+namespace {
+
+using worker::ParkedConnection;
+
+class ParkingLot : public testing::Test {
+  protected:
+    explicit ParkingLot(const ParkingLimits& limits = {})
+        : loop_(EventLoop::create()),
+          queue_(MessageChannel::pair()),
+          parking_(*loop_, limits, {&queue_->first, &queue_->second}, [this] { ++readyCalls_; }) {}
+
+    enum Kind { stranger, idle, begun };
+
+    /// Parks a connection and returns its peer's number.
+    std::size_t park(Kind kind, std::size_t headBytes = 3) {
+        int ends[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        peers_.emplace_back(ends[1]);
+        ParkedConnection parked;
+        parked.connection.reset(ends[0]);
+        parked.facts.sinceNs = monotonicNs();
+        parked.facts.keptAlive = kind == idle ? 1 : 0;
+        parked.facts.requestId = static_cast<std::uint16_t>(peers_.size() - 1);
+        if (kind == begun) {
+            parked.facts.headBegun = 1;
+            parked.head = *createSealedContent("head", std::string(headBytes, 'h'));
+        }
+        parking_.park(std::move(parked));
+        return peers_.size() - 1;
+    }
+    void say(std::size_t peer) { EXPECT_TRUE(writeAll(peers_[peer].get(), "x")); }
+    bool closed(std::size_t peer) {
+        char byte = 0;
+        return ::recv(peers_[peer].get(), &byte, 1, MSG_DONTWAIT) == 0;
+    }
+    /// One round of the loop, with everything that is ready by now.
+    void turn() {
+        const auto watch = loop_->after(std::chrono::milliseconds(0), [this] { loop_->stop(); });
+        loop_->run();
+    }
+    static std::vector<int> arrivedAt(MessageChannel& channel) {
+        std::vector<int> ids;
+        ReceivedMessage message;
+        for (;;) {
+            const auto outcome = channel.receive(message);
+            if (!outcome || *outcome != MessageChannel::Outcome::message) {
+                return ids;
+            }
+            ids.push_back(worker::parkedIn(message)->facts.requestId);
+        }
+    }
+    std::vector<int> taken() { return arrivedAt(queue_->second); }
+
+    Result<EventLoop> loop_;
+    Result<std::pair<MessageChannel, MessageChannel>> queue_;
+    std::vector<UniqueFd> peers_;
+    int readyCalls_ = 0;
+    Parking parking_;
+};
+
+class SmallParkingLot : public ParkingLot {
+  protected:
+    SmallParkingLot() : ParkingLot({.connections = 3, .headBytes = 100}) {}
+};
+
+TEST(ParkingLimits, leave_descriptors_for_the_rest) {
+    EXPECT_EQ(ParkingLimits::within(1024, 80).connections, 472U);
+    EXPECT_EQ(ParkingLimits::within(1'000'000, 80).connections, 1024U);
+    EXPECT_EQ(ParkingLimits::within(64, 80).connections, 1U);
+}
+
+TEST_F(ParkingLot, silent_ones_stay_and_speaking_ones_are_queued_in_order) {
+    for (int i = 0; i < 4; ++i) {
+        park(i % 2 == 0 ? idle : stranger);
+    }
+    turn();
+    EXPECT_EQ(readyCalls_, 0);
+    say(2);
+    turn();
+    say(0);
+    turn();
+    EXPECT_EQ(readyCalls_, 2);
+    parking_.fillQueue();
+    EXPECT_EQ(parking_.readyCount(), 2U);
+    EXPECT_EQ(taken(), (std::vector{2, 0}));
+    EXPECT_EQ(parking_.readyCount(), 0U);
+    EXPECT_FALSE(parking_.empty());
+}
+
+TEST_F(ParkingLot, bytes_are_left_for_the_worker) {
+    say(park(idle));
+    turn();
+    parking_.fillQueue();
+    ReceivedMessage message;
+    ASSERT_TRUE(queue_->second.receive(message));
+    const auto parked = worker::parkedIn(message);
+    char bytes[4];
+    EXPECT_EQ(::recv(parked->connection.get(), bytes, sizeof bytes, MSG_DONTWAIT), 1);
+}
+
+TEST_F(ParkingLot, peer_that_leaves_is_forgotten) {
+    peers_[park(idle)].reset();
+    peers_[park(begun)].reset();
+    turn();
+    turn();
+    EXPECT_TRUE(parking_.empty());
+    EXPECT_EQ(readyCalls_, 0);
+}
+
+TEST_F(ParkingLot, more_than_the_queue_holds_waits_and_keeps_its_order) {
+    std::vector<int> expected;
+    for (int i = 0; i < 200; ++i) {
+        say(park(idle));
+        turn();
+        expected.push_back(i);
+    }
+    std::vector<int> arrived;
+    while (parking_.readyCount() > 0) {
+        parking_.fillQueue();
+        const auto some = taken();
+        EXPECT_LE(some.size(), 64U);
+        ASSERT_FALSE(some.empty());
+        arrived.insert(arrived.end(), some.begin(), some.end());
+    }
+    EXPECT_EQ(arrived, expected);
+}
+
+TEST_F(SmallParkingLot, strangers_go_before_known_peers_and_the_oldest_first) {
+    park(idle);
+    park(stranger);
+    park(stranger);
+    park(idle);
+    EXPECT_TRUE(closed(1));
+    EXPECT_FALSE(closed(2));
+    park(idle);
+    EXPECT_TRUE(closed(2));
+    park(idle);
+    EXPECT_TRUE(closed(0)) << "only known ones are left";
+    EXPECT_FALSE(closed(3) || closed(4) || closed(5));
+}
+
+TEST_F(SmallParkingLot, heads_share_a_budget) {
+    park(stranger);
+    park(begun, 60);
+    park(begun, 60);
+    EXPECT_FALSE(closed(0)) << "closing it would free nothing";
+    EXPECT_TRUE(closed(1));
+    EXPECT_FALSE(closed(2));
+    park(begun, 101);
+    EXPECT_TRUE(closed(2));
+    EXPECT_TRUE(closed(3)) << "too large for any budget";
+}
+
+TEST_F(ParkingLot, heir_gets_the_ready_ones_first_also_from_the_queue) {
+    for (int i = 0; i < 4; ++i) {
+        park(idle);
+    }
+    say(3);
+    turn();
+    parking_.fillQueue();
+    say(1);
+    turn();
+    auto heir = MessageChannel::pair();
+    ASSERT_TRUE(parking_.handOn(heir->first));
+    EXPECT_TRUE(parking_.empty());
+    EXPECT_EQ(arrivedAt(heir->second), (std::vector{3, 1, 0, 2}));
+}
+
+TEST_F(ParkingLot, full_channel_to_the_heir_loses_nothing) {
+    constexpr int kMany = 400;
+    for (int i = 0; i < kMany; ++i) {
+        park(idle);
+    }
+    auto heir = MessageChannel::pair();
+    std::vector<int> arrived;
+    while (!parking_.empty()) {
+        ASSERT_TRUE(parking_.handOn(heir->first));
+        const auto some = arrivedAt(heir->second);
+        ASSERT_FALSE(some.empty());
+        arrived.insert(arrived.end(), some.begin(), some.end());
+    }
+    ASSERT_EQ(arrived.size(), static_cast<std::size_t>(kMany));
+    for (int i = 0; i < kMany; ++i) {
+        EXPECT_EQ(arrived[static_cast<std::size_t>(i)], i);
+    }
+}
+
+TEST_F(ParkingLot, heir_that_is_gone_is_told) {
+    park(idle);
+    auto heir = MessageChannel::pair();
+    heir->second.close();
+    EXPECT_FALSE(parking_.handOn(heir->first));
+    EXPECT_FALSE(closed(0));
+}
+
+TEST_F(ParkingLot, end_of_service_keeps_only_who_has_begun) {
+    park(stranger);
+    park(idle);
+    park(begun);
+    say(park(idle));
+    parking_.closeIdle();
+    EXPECT_TRUE(closed(0) && closed(1));
+    EXPECT_FALSE(closed(2) || closed(3));
+    EXPECT_EQ(parking_.readyCount(), 1U);
+    parking_.clear();
+    EXPECT_TRUE(parking_.empty());
+    EXPECT_TRUE(closed(2));
+}
+
+}  // namespace
+}  // namespace muster::manager
