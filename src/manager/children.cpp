@@ -191,13 +191,16 @@ void Children::signalAll(int signal) {
 void Children::signalIdle() {
     for (const Child& child : children_) {
         const Stage stage = stageOf(child);
-        if (stage == Stage::idle || stage == Stage::starting || stage == Stage::keepAlive) {
+        if (stage == Stage::idle || stage == Stage::starting) {
             ::kill(child.pid, worker::kLeaveSignal);
+        } else if (stage == Stage::keepAlive) {
+            // It may be in a request by now: this one disturbs less, and shows the flag as well.
+            ::kill(child.pid, worker::kLookSignal);
         }
     }
 }
 
-int Children::wakeFree(int count, std::uint64_t nowNs) {
+int Children::wakeFree(int count, std::uint64_t nowNs, bool more) {
     constexpr std::uint64_t kMomentNs = 4 * kNsPerMs;
     int told = 0;
     for (const Stage wanted : {Stage::idle, Stage::keepAlive}) {
@@ -205,7 +208,8 @@ int Children::wakeFree(int count, std::uint64_t nowNs) {
             if (told >= count) {
                 return told;
             }
-            if (stageOf(child) == wanted && nowNs - child.wokenNs >= kMomentNs) {
+            const bool onItsWay = more && nowNs - child.wokenNs < kMomentNs;
+            if (!onItsWay && stageOf(child) == wanted) {
                 ::kill(child.pid, worker::kLookSignal);
                 child.wokenNs = nowNs;
                 ++told;

@@ -70,12 +70,13 @@ class Children {
 
     /// Newest first, as php-fpm signals them.
     void signalAll(int signal);
-    /// QUIT to those that accept or wait on a connection; the busy ones see the flag in the
+    /// Tells those that accept or wait on a connection; the busy ones see the flag in the
     /// scoreboard.
     void signalIdle();
     /// Has up to `count` free workers look at the hand-over queue: those that accept first, then
-    /// those that wait on a connection. How many were told; none twice within a moment.
-    int wakeFree(int count, std::uint64_t nowNs);
+    /// those that wait on a connection. How many were told. With `more` those that were told a
+    /// moment ago are left out: they are on their way.
+    int wakeFree(int count, std::uint64_t nowNs, bool more);
     /// Tells the idle worker with the oldest start to leave; a repeated call insists.
     void retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs);
     /// Once a second: lines about output that a flood lost.

@@ -43,6 +43,8 @@ class Parking {
 
     void park(worker::ParkedConnection parked);
 
+    /// Workers have taken all they were given.
+    [[nodiscard]] bool queueIsEmpty() const { return queued() == 0; }
     /// Fills the queue as far as it goes.
     void fillQueue();
     /// Ready connections that no worker has taken yet.

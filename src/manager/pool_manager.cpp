@@ -452,6 +452,7 @@ void PoolManager::writeCommands() {
 // Called when something became ready, and again until workers have taken everything: a worker that
 // was told may have become busy before it looked. Busy ones see the flag when they are done.
 void PoolManager::handOut() {
+    const bool more = !parking_.queueIsEmpty();
     parking_.fillQueue();
     const auto waiting = static_cast<int>(parking_.readyCount());
     parts_.workers->segment->header().commands.handOvers.store(static_cast<std::uint32_t>(waiting),
@@ -464,7 +465,7 @@ void PoolManager::handOut() {
     if (!handOverWatch_) {
         handOverWatch_ = parts_.loop->every(kHandOverCheck, [this] { handOut(); });
     }
-    const int told = children_.wakeFree(waiting, monotonicNs());
+    const int told = children_.wakeFree(waiting, monotonicNs(), more);
     if (isServing() && told < waiting && pool_.pm != config::ProcessManager::fixed &&
         children_.count() < pool_.maxChildren) {
         look();

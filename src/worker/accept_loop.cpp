@@ -296,7 +296,7 @@ bool AcceptLoop::waitForBytes() {
             return false;
         }
         patience = now >= patience ? 0 : patience;
-        if (parks && patience == 0 && (leaving || owesAccept_ || handOver_.waits())) {
+        if (parks && patience == 0 && (leaving || owesAccept_ || handOver_.holds())) {
             if (park()) {
                 return false;
             }

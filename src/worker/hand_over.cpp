@@ -2,6 +2,7 @@
 #include "worker/hand_over.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include "base/io.h"
 #include "base/shared_memory.h"
@@ -21,6 +22,11 @@ HandOver::HandOver(const WorkerInputs& inputs)
 
 bool HandOver::waits() const {
     return possible() && commands_->handOvers.load(std::memory_order_relaxed) != 0;
+}
+
+bool HandOver::holds() const {
+    pollfd entry{queue_.fd(), POLLIN, 0};
+    return waits() && ::poll(&entry, 1, 0) > 0;
 }
 
 std::optional<ParkedConnection> HandOver::take() {

@@ -21,8 +21,10 @@ class HandOver {
 
     /// False for a worker whose manager hands nothing over.
     [[nodiscard]] bool possible() const { return queue_.fd() >= 0; }
-    /// The manager says that something is in the queue; a claim.
+    /// The manager says that something is in the queue; so it was, a moment ago.
     [[nodiscard]] bool waits() const;
+    /// Something is in it: worth giving up a connection that may be just as good.
+    [[nodiscard]] bool holds() const;
     [[nodiscard]] std::optional<ParkedConnection> take();
     /// What was received of its incomplete head.
     [[nodiscard]] static std::string headOf(const ParkedConnection& parked);
