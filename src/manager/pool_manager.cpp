@@ -239,6 +239,7 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
         killWatch_ = parts_.loop->every(kEscalation, [this] { children_.signalAll(SIGKILL); });
         finishIfEmpty();
     });
+    passOnWatch_.cancel();
     settleParked();
     watchDrain();
     finishIfEmpty();
@@ -274,7 +275,7 @@ void PoolManager::finishIfEmpty() {
     }
     if (parking_.empty()) {
         parts_.loop->stop();
-    } else if (heir_.fd() < 0 && parking_.readyCount() > 0 && !forkOne(LogLevel::debug)) {
+    } else if (!passesOn() && parking_.readyCount() > 0 && !forkOne(LogLevel::debug)) {
         parking_.clear();
         parts_.loop->stop();
     }
@@ -505,13 +506,17 @@ void PoolManager::settleParked() {
     if (phase_ == Phase::terminating) {
         parking_.clear();
     } else if (phase_ == Phase::draining) {
-        if (heir_.fd() >= 0 && drainMode_ == DrainMode::replaced) {
+        if (passesOn()) {
             passOn();
         } else {
             parking_.closeIdle();
             handOut();
         }
     }
+}
+
+bool PoolManager::passesOn() const {
+    return heir_.fd() >= 0 && drainMode_ == DrainMode::replaced;
 }
 
 void PoolManager::passOn() {

@@ -83,6 +83,7 @@ class PoolManager {
     void adoptFrom(UniqueFd channel);
     void passOn();
     void settleParked();
+    [[nodiscard]] bool passesOn() const;
     [[nodiscard]] std::string poolPrefix() const;
     [[nodiscard]] bool isServing() const { return phase_ == Phase::serving; }
 

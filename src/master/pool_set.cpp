@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -170,7 +171,8 @@ void PoolSet::switchOver(Pool& pool) {
 
 // Earlier generations may be waiting for long requests yet: their heir is always the current one.
 void PoolSet::bequeath(Pool& pool, Incarnation& from) {
-    if (const auto told = from.generation->bequeathTo(*pool.current->generation); !told) {
+    const auto told = from.generation->bequeathTo(*pool.current->generation);
+    if (!told && told.error().code.value() != EPIPE && told.error().code.value() != ECONNRESET) {
         log_->warning(
             fmt::format("[pool {}] idle connections of manager {} cannot go to its successor: {}",
                         pool.name, from.generation->pid(), told.error().text()));

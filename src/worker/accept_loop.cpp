@@ -169,7 +169,7 @@ void AcceptLoop::outlastAcceptError(int error) {
         case EPERM:  // a firewall's answer
             return;
         case EAGAIN: {
-            // Somebody made the shared listening socket non-blocking. The dead socket is readable.
+            // Somebody made the shared listening socket non-blocking.
             pollfd entry{inputs_->listenFd, POLLIN, 0};
             ::poll(&entry, 1, -1);
             return;
@@ -239,6 +239,9 @@ bool AcceptLoop::readRequest() {
                 facts_.keptAlive = 1;
                 break;
             case fastcgi::HeadOutcome::incomplete:
+                if (!connection_.headBegun()) {
+                    facts_.headBegun = 0;  // what came was only the end of the request before
+                }
                 if (!waitForBytes()) {
                     return false;
                 }
