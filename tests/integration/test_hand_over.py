@@ -147,14 +147,13 @@ def test_new_connections_are_served_while_kept_alive_ones_are_busy(arena, daemon
 
 def test_parked_connection_whose_peer_closes_is_forgotten(daemon, hello):
     start(daemon)
-    connections = kept_alive(daemon, hello, 1)
-    daemon.assert_serves()
     before = manager_sockets(daemon)
+    connections = kept_alive(daemon, hello, 1)
     more = kept_alive(daemon, hello, 20)
     daemon.assert_serves()
-    wait_until(lambda: manager_sockets(daemon) >= before + 19, "they are parked")
+    wait_until(lambda: manager_sockets(daemon) == before + 21, "they are parked")
     close_all(more)
-    wait_until(lambda: manager_sockets(daemon) <= before, "they are forgotten")
+    wait_until(lambda: manager_sockets(daemon) == before + 1, "they are forgotten")
     daemon.assert_serves()
     close_all(connections)
 
