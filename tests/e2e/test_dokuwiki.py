@@ -161,7 +161,7 @@ def test_install_log_in_edit_save_upload_read_back(arena, daemon, wiki):
             }
         }
     ).start()
-    nginx = arena.nginx(daemon.address(), root=wiki, keep=True)
+    nginx = arena.nginx(daemon.address(), root=wiki, keep=True, retry=True)
     browser = Browser(nginx.port)
 
     # Install.

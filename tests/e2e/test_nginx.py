@@ -7,9 +7,10 @@ import subprocess
 
 import pytest
 
+from harness.background import Load
 from harness.config import free_port
 from harness.fixtures import both_users
-from harness.program import is_reference
+from harness.program import is_reference, muster_only
 
 MANAGERS = {
     "static": {"pm": "static", "pm.max_children": "3"},
@@ -138,6 +139,29 @@ def test_client_that_goes_away_does_not_hurt(arena, daemon):
         assert result.returncode == 28, "curl gives up by itself"
     daemon.assert_serves()
     assert daemon.workers() == workers
+
+
+@muster_only
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("change", ["reload", "recycle"])
+def test_no_request_is_lost_on_kept_alive_connections(arena, daemon, method, change):
+    """Workers leave while nginx still holds, and uses, connections to them."""
+    path = arena.script("quick.php", "<?php usleep(1000); echo 'quick';")
+    directives = {"pm.max_requests": "20"} if change == "recycle" else {}
+    daemon.configure({"www": {"pm.max_children": "4", **directives}}).start()
+    nginx = arena.nginx(daemon.address(), keep=True)
+
+    def ask():
+        body = b"x=1" if method == "POST" else None
+        status, answer, _ = nginx.get(path, method=method, body=body)
+        return None if (status, answer) == (200, b"quick") else f"{status} {answer[:60]}"
+
+    with Load(ask, clients=3) as load:
+        for _ in range(6):
+            if change == "reload":
+                daemon.reload()
+            load.wait_for_more(50)
+    load.assert_no_failures()
 
 
 def test_path_info_through_nginx(arena, daemon):
