@@ -159,14 +159,24 @@ void PoolManager::onTick() {
         return;
     }
     const PoolLoad load = observe();
-    parts_.log->debug(fmt::format(
-        "{}currently {} active children, {} spare children, {} running "
-        "children. Spawning rate {}",
-        poolPrefix(), load.running - load.idle, load.idle, load.running, scaling_.spawnRate));
+    logLoad(load);
     carryOut(decideTick(pool_, load, scaling_), load);
     writeCommands();
     // Workers keep the hint in step; killed ones cannot. A wrong correction lasts one tick.
     parts_.workers->segment->header().hints.idle.store(load.idle, std::memory_order_relaxed);
+}
+
+void PoolManager::logLoad(const PoolLoad& load) {
+    if (parts_.log->level() > LogLevel::debug || pool_.pm == config::ProcessManager::fixed) {
+        return;
+    }
+    std::string text = fmt::format("{}currently {} active children, {} spare children",
+                                   poolPrefix(), load.running - load.idle, load.idle);
+    if (pool_.pm == config::ProcessManager::dynamic) {
+        text += fmt::format(", {} running children. Spawning rate {}", load.running,
+                            scaling_.spawnRate);
+    }
+    parts_.log->debug(text);
 }
 
 // --- Phases ---------------------------------------------------------------------------------

@@ -75,6 +75,7 @@ class PoolManager {
     void look();
     void carryOut(const ScalingDecision& decision, const PoolLoad& load);
     [[nodiscard]] PoolLoad observe();
+    void logLoad(const PoolLoad& load);
     void writeCommands();
     void reopenLogs(ReceivedMessage& received);
 

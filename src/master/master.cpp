@@ -37,7 +37,7 @@ class Master {
           loop_(std::move(loop)),
           signals_(std::move(signals)),
           starter_(std::move(starter)),
-          pools_(loop_, log_, files_) {}
+          pools_(loop_, log_, files_, [this] { reloadIfWanted(); }) {}
 
     int run(Prepared prepared);
 
@@ -46,6 +46,7 @@ class Master {
     void begin(Prepared prepared);
     void started(const PoolSet::Report& report);
     void reload();
+    void reloadIfWanted();
     void reloaded(const PoolSet::Report& report);
     void onSignals();
     void onSignal(int signal);
@@ -200,9 +201,7 @@ void Master::reap() {
                                    describeExit(death->status)));
         }
     }
-    if (reloadWanted_ && state_ == State::serving && !pools_.isRenewing()) {
-        reload();
-    }
+    reloadIfWanted();
     endIfDone();
 }
 
@@ -244,6 +243,12 @@ void Master::reload() {
     global_ = prepared->global;
     pools_.renew(std::move(prepared->pools), drainDeadline(global_),
                  [this](const PoolSet::Report& report) { reloaded(report); });
+}
+
+void Master::reloadIfWanted() {
+    if (reloadWanted_ && state_ == State::serving && !pools_.isRenewing()) {
+        reload();
+    }
 }
 
 void Master::reloaded(const PoolSet::Report& report) {

@@ -30,8 +30,9 @@ constexpr int kMaxRestartDoublings = 6;  // 32 s
 
 }  // namespace
 
-PoolSet::PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files)
-    : loop_(&loop), log_(&log), files_(&files) {}
+PoolSet::PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files,
+                 std::function<void()> onReady)
+    : loop_(&loop), log_(&log), files_(&files), onReady_(std::move(onReady)) {}
 
 PoolSet::Pool* PoolSet::find(const std::string& name) {
     const auto found = std::find_if(pools_.begin(), pools_.end(),
@@ -161,12 +162,13 @@ void PoolSet::switchOver(Pool& pool) {
         bequeath(pool, *old);
         leave(pool, std::move(*old), DrainMode::replaced);
     }
-    if (pool.renewing) {
-        pool.renewing = false;
-        ++report_.ready;
-    }
+    const bool renewed = std::exchange(pool.renewing, false);
+    report_.ready += renewed ? 1 : 0;
     launchNext();
     settleIfDone();
+    if (!renewed) {
+        onReady_();
+    }
 }
 
 // Earlier generations may be waiting for long requests yet: their heir is always the current one.
@@ -266,7 +268,8 @@ void PoolSet::currentDied(Pool& pool, int status) {
     log_->warning(fmt::format("[pool {}] manager {} exited {} after {}.{:06} seconds from start",
                               pool.name, pid, describeExit(status), lived / kNsPerSecond,
                               lived % kNsPerSecond / 1000));
-    if (!pool.incoming && pool.plan) {
+    // A renewal that goes on brings this pool its new manager anyway.
+    if (!pool.incoming && pool.plan && !pool.renewing) {
         if (lived > 10 * kNsPerSecond) {
             pool.failures = 0;
         }

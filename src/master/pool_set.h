@@ -29,7 +29,9 @@ class PoolSet {
     };
     using OnSettled = std::function<void(const Report&)>;
 
-    PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files);
+    /// `onReady`: a manager started outside a renewal (after a crash) is ready, so that what waited
+    /// for it may go on; called last thing.
+    PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files, std::function<void()> onReady);
 
     /// Begins to bring every pool to its plan; pools without one are drained and forgotten.
     /// `settled` is called once when all have switched or failed. One renewal at a time.
@@ -91,6 +93,7 @@ class PoolSet {
     EventLoop* loop_;
     log::ErrorLog* log_;
     LogFiles* files_;
+    std::function<void()> onReady_;
     std::list<Pool> pools_;
     std::deque<PoolPlan> waiting_;  ///< plans not launched yet
     OnSettled settled_;

@@ -60,7 +60,8 @@ WorkerExit AcceptLoop::run() {
         becomeBusy();
         if (open) {
             serveConnection();
-        } else if (leaving) {
+        }
+        if (retires_ || (leaving && !open)) {
             break;
         }
     }
@@ -68,7 +69,7 @@ WorkerExit AcceptLoop::run() {
 }
 
 bool AcceptLoop::mustLeave() const {
-    return signals_->toldToLeave() ||
+    return retires_ || signals_->toldToLeave() ||
            commands_->draining.load(std::memory_order_relaxed) != kNotDraining ||
            order_->leave.load(std::memory_order_relaxed) != 0;
 }
@@ -336,7 +337,7 @@ bool AcceptLoop::isStopping() const {
 void AcceptLoop::runRequest() {
     ++served_;
     const bool last = inputs_->pool->maxRequests > 0 && served_ >= inputs_->pool->maxRequests;
-    if (last || (mustLeave() && !handOver_.possible())) {
+    if ((last || mustLeave()) && !handOver_.possible()) {
         connection_.refuseKeepAlive();
     }
     const RunOutcome outcome = request_.run();
@@ -344,7 +345,12 @@ void AcceptLoop::runRequest() {
         inputs_->log->error("the runtime cannot go on in this process");
         leaveAs(WorkerExit::cannotStart);
     } else if (last || outcome == RunOutcome::recycle) {
-        leaveAs(WorkerExit::done);
+        // A kept-alive connection outlives this worker: closing it now could meet the peer's next
+        // request on its way.
+        retires_ = true;
+        if (!handOver_.possible()) {
+            connection_.abandon();
+        }
     }
 }
 

@@ -63,6 +63,7 @@ class AcceptLoop {
     bool turnOfNewOnes_ = false;  ///< the last connection opened was a handed-over one
     bool expectsBytes_ = false;   ///< reading comes before waiting
     bool owesAccept_ = false;     ///< took a wake-up of the listening socket (WaitSet)
+    bool retires_ = false;        ///< served its last request
     int served_ = 0;
     bool shortOfResources_ = false;
     std::optional<WorkerExit> exit_;
