@@ -1,0 +1,188 @@
+// PoolManager's part that knows how many workers there are to be: forks, reaps, replaces, grows and
+// shrinks.
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/listen_address.h"
+#include "base/process.h"
+#include "manager/pool_manager.h"
+
+namespace muster::manager {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kProbation{1000};  // a replacement that lives this long is sound
+
+}  // namespace
+
+std::optional<pid_t> PoolManager::forkOne(LogLevel level) {
+    writeCommands();
+    const auto pid = children_.fork();
+    if (!pid) {
+        parts_.log->error(poolPrefix() + pid.error().text());
+        return std::nullopt;
+    }
+    parts_.log->write(level, fmt::format("{}child {} started", poolPrefix(), *pid));
+    return *pid;
+}
+
+void PoolManager::forkMany(int count) {
+    while (count-- > 0 && forkOne(LogLevel::debug)) {
+    }
+}
+
+void PoolManager::reap() {
+    while (const auto death = reapChild()) {
+        const auto departure = children_.bury(death->pid, death->status);
+        if (!departure) {
+            parts_.log->warning(fmt::format("unknown child ({}) exited {}", death->pid,
+                                            describeExit(death->status)));
+            continue;
+        }
+        logDeparture(*departure);
+        if (phase_ == Phase::starting && WIFEXITED(departure->status) &&
+            WEXITSTATUS(departure->status) != 0) {
+            failToStart(fmt::format("worker {} ended {} before it could serve", departure->pid,
+                                    describeExit(departure->status)));
+        } else {
+            replace(*departure);
+        }
+    }
+    finishIfEmpty();
+}
+
+void PoolManager::logDeparture(const Departure& departure) {
+    const bool byQuit = WIFSIGNALED(departure.status) && WTERMSIG(departure.status) == SIGQUIT;
+    const bool clean = WIFEXITED(departure.status) && WEXITSTATUS(departure.status) == 0;
+    LogLevel level = clean || byQuit ? LogLevel::notice : LogLevel::warning;
+    const auto seconds = departure.lifetimeNs / kNsPerSecond;
+    const auto micros = departure.lifetimeNs % kNsPerSecond / 1000;
+    if (departure.toldToLeave && (clean || byQuit)) {
+        parts_.log->debug(fmt::format(
+            "{}child {} has been killed by the process management after {}.{:06} seconds from "
+            "start",
+            poolPrefix(), departure.pid, seconds, micros));
+        return;
+    }
+    if (phase_ != Phase::serving && phase_ != Phase::starting) {
+        level = LogLevel::debug;
+    }
+    parts_.log->write(
+        level, fmt::format("{}child {} exited {} after {}.{:06} seconds from start", poolPrefix(),
+                           departure.pid, describeExit(departure.status), seconds, micros));
+}
+
+void PoolManager::replace(const Departure& departure) {
+    if (phase_ != Phase::serving && phase_ != Phase::starting) {
+        return;
+    }
+    const bool clean = WIFEXITED(departure.status) && WEXITSTATUS(departure.status) == 0;
+    if (departure.toldToLeave &&
+        (clean || (WIFSIGNALED(departure.status) && WTERMSIG(departure.status) == SIGQUIT))) {
+        return;
+    }
+    const auto delay = respawn_.afterDeath(departure.lifetimeNs, departure.served);
+    if (delay.count() == 0 && missing_ == 0) {
+        forkOne(LogLevel::notice);
+        return;
+    }
+    ++missing_;
+    respawnDelay_ = delay;
+    if (respawnWatch_) {
+        return;  // one attempt at a time while workers die young
+    }
+    parts_.log->warning(fmt::format(
+        "{}{} workers in a row died before they served a request, the next starts in {}.{:03} "
+        "seconds",
+        poolPrefix(), respawn_.youngDeaths(), delay.count() / 1000, delay.count() % 1000));
+    respawnWatch_ = parts_.loop->after(delay, [this] { tryReplacement(); });
+}
+
+void PoolManager::tryReplacement() {
+    respawnWatch_.cancel();
+    const bool survived = attemptedPid_ != 0 && children_.has(attemptedPid_);
+    if (survived) {
+        respawn_.reset();
+        attemptedPid_ = 0;
+        for (; missing_ > 0 && children_.count() < pool_.maxChildren; --missing_) {
+            forkOne(LogLevel::notice);
+        }
+        missing_ = 0;
+        return;
+    }
+    --missing_;
+    attemptedPid_ = forkOne(LogLevel::notice).value_or(0);
+    if (missing_ > 0) {
+        // The attempt gets a while to prove itself before the others follow.
+        respawnWatch_ =
+            parts_.loop->after(std::max(respawnDelay_, kProbation), [this] { tryReplacement(); });
+    }
+}
+
+PoolLoad PoolManager::observe() {
+    PoolLoad load = children_.load();
+    if (const auto queue = listenQueue(parts_.workers->listenFd)) {
+        load.pending = static_cast<int>(std::min(queue->pending, 1'000'000U));
+        pen_.setListenQueue(queue->pending, queue->limit);
+    }
+    load.pending += static_cast<int>(parking_.readyCount());
+    pen_.noteActive(static_cast<std::uint32_t>(load.running - load.idle - load.starting));
+    return load;
+}
+
+void PoolManager::look() {
+    const PoolLoad load = observe();
+    carryOut(decideDemand(pool_, load, scaling_), load);
+    writeCommands();
+}
+
+void PoolManager::carryOut(const ScalingDecision& decision, const PoolLoad& load) {
+    if (decision.countLimit) {
+        pen_.countMaxChildrenReached();
+        const bool ondemand = pool_.pm == config::ProcessManager::ondemand;
+        parts_.log->warning(
+            fmt::format("{}server reached {}max_children setting ({}), consider "
+                        "raising it",
+                        poolPrefix(), ondemand ? "" : "pm.", pool_.maxChildren));
+    }
+    if (decision.warnBusy) {
+        parts_.log->warning(fmt::format(
+            "{}seems busy (you may need to increase pm.start_servers, or pm.min/max_spare_servers)"
+            ", spawning {} children, there are {} idle, and {} total children",
+            poolPrefix(), decision.busyRate, load.idle, load.running));
+    }
+    if (decision.fork > 0 && missing_ == 0) {
+        forkMany(decision.fork);
+        parts_.log->debug(fmt::format("{}{} child(ren) have been created dynamically", poolPrefix(),
+                                      decision.fork));
+    }
+    if (decision.killIdle) {
+        const auto idleFor = pool_.pm == config::ProcessManager::ondemand
+                                 ? static_cast<std::uint64_t>(pool_.processIdleTimeout)
+                                 : 0;
+        children_.retireOldestIdle(monotonicNs(), idleFor * kNsPerSecond);
+    }
+}
+
+void PoolManager::writeCommands() {
+    auto& commands = parts_.workers->segment->header().commands;
+    std::int32_t wakeAt = 0;
+    if (pool_.pm == config::ProcessManager::fixed) {
+        wakeAt = scoreboard::kNoHints;
+    } else if (children_.count() >= pool_.maxChildren) {
+        wakeAt = scoreboard::kNeverWake;
+    }
+    commands.wakeAtIdle.store(wakeAt, std::memory_order_relaxed);
+    // Ours to say, but a worker may have scribbled here: said again on every look.
+    commands.draining.store(phase_ == Phase::draining ? static_cast<std::uint32_t>(drainMode_) : 0,
+                            std::memory_order_seq_cst);
+    commands.handOvers.store(static_cast<std::uint32_t>(parking_.readyCount()),
+                             std::memory_order_seq_cst);
+}
+
+}  // namespace muster::manager
