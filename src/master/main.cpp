@@ -1,4 +1,6 @@
 // main: a pool manager when a master says so, otherwise what the command line asks for.
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -28,7 +30,9 @@ int describeRuntime(const master::CommandLine& line, Description what) {
     if (auto executable = executablePath()) {
         config.executable = *executable;
     }
-    return (*runtime)->describe(config, what);
+    const int status = (*runtime)->describe(config, what);
+    std::fflush(stdout);
+    ::_exit(status);  // the engine was started for a few lines; nothing of it needs an orderly end
 }
 
 int act(const master::CommandLine& line) {

@@ -5,7 +5,7 @@ import re
 from harness import processes
 from harness.fixtures import both_users
 from harness.program import is_reference, muster_only
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE, wait_until
 
 SAID = r"WARNING: \[pool www\] child \d+ said into"
 
@@ -127,13 +127,14 @@ def test_endless_line_does_not_grow_the_manager(arena, daemon):
     catching(daemon)
     code = """<?php
         $f = fopen('php://stdout', 'w');
-        for ($i = 0; $i < 200; $i++) fwrite($f, str_repeat('x', 10000));
+        for ($i = 0; $i < 2000; $i++) fwrite($f, str_repeat('x', 10000));
         echo 'ended';"""
     reader = daemon.master if is_reference() else daemon.managers()["www"]
     before = int(processes.status_field(reader, "VmRSS").split()[0])
     assert daemon.get(arena.script("endless.php", code)).text == "ended"
     daemon.assert_serves()
-    assert int(processes.status_field(reader, "VmRSS").split()[0]) - before < 4000
+    if PATIENCE == 1:  # a sanitizer's build keeps freed memory on purpose
+        assert int(processes.status_field(reader, "VmRSS").split()[0]) - before < 6000
 
 
 @both_users
