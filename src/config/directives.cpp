@@ -23,9 +23,10 @@ constexpr auto kDirectives = std::to_array<Directive>({
     // clang-format off
     {"pid", Scope::global, Type::path, &G::pid, "none", kPath,
      "File that holds the master's process id. A relative path starts at /var, or at -p."},
-    {"error_log", Scope::global, Type::path, &G::errorLog, "log/php-fpm.log", "a path, or syslog",
-     "File that takes muster's own messages, or the word syslog. A relative path starts at /var, "
-     "or at -p. The default's file name follows the name muster was started under."},
+    {"error_log", Scope::global, Type::path, &G::errorLog, "log/php-fpm.log", kPath,
+     "File that takes muster's own messages. A relative path starts at /var, or at -p. The "
+     "default's file name follows the name muster was started under. The word syslog is refused: "
+     "muster does not log there.", checkErrorLog},
     {"log_buffering", Scope::global, Type::boolean, &G::logBuffering, "yes", kYesNo,
      "Collect a worker's output until its line is complete before it is logged."},
     {"log_level", Scope::global, Type::logLevel, &G::logLevel, "notice",
