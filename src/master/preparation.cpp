@@ -152,7 +152,10 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
         log.setLevel(global.effectiveLogLevel());
         log.setLimit(global.logLimit);
         files.setDaemon(global.daemonize);
-        if (auto opened = files.open(global.errorLog); !opened) {
+        // A refused word is no path; everything else may be opened before the rest is judged, so
+        // that the errors reach the log, too.
+        const bool isPath = outcome.valid || global.errorLog != "syslog";
+        if (auto opened = isPath ? files.open(global.errorLog) : Result<void>{}; !opened) {
             log.error(opened.error().text());
             outcome.valid = false;
         }
