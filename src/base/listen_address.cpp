@@ -1,7 +1,6 @@
 // Opens listening sockets and keeps track of the files behind them.
 #include "base/listen_address.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -160,18 +159,6 @@ Result<UniqueFd> openUnix(const std::string& path, const ListenOptions& options)
     return startListening(std::move(*fd), path, options.backlog);
 }
 
-std::string numericHost(const sockaddr_storage& address) {
-    char text[INET6_ADDRSTRLEN] = "";
-    if (address.ss_family == AF_INET6) {
-        const auto* six = reinterpret_cast<const sockaddr_in6*>(&address);
-        ::inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof text);
-        return std::string(text) + ":" + std::to_string(ntohs(six->sin6_port));
-    }
-    const auto* four = reinterpret_cast<const sockaddr_in*>(&address);
-    ::inet_ntop(AF_INET, &four->sin_addr, text, sizeof text);
-    return std::string(text) + ":" + std::to_string(ntohs(four->sin_port));
-}
-
 }  // namespace
 
 ListenAddress parseListenAddress(const std::string& value) {
@@ -205,18 +192,6 @@ Result<UniqueFd> openListener(const std::string& configured, const ListenOptions
     return address.kind == ListenAddress::Kind::tcp
                ? openTcp(address, configured, options.backlog)
                : openPort(address, configured, options.backlog);
-}
-
-std::string boundAddress(int fd) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) < 0) {
-        return {};
-    }
-    if (address.ss_family == AF_UNIX) {
-        return reinterpret_cast<const sockaddr_un*>(&address)->sun_path;
-    }
-    return numericHost(address);
 }
 
 std::optional<SocketFile> identifySocketFile(const std::string& path) {

@@ -42,9 +42,6 @@ struct ListenOptions {
 [[nodiscard]] Result<UniqueFd> openListener(const std::string& configured,
                                             const ListenOptions& options);
 
-/// The address a socket is really bound to, as php-fpm keys it: a path, or "127.0.0.1:9000".
-[[nodiscard]] std::string boundAddress(int fd);
-
 /// True when `path` still is the socket that `fd` is bound to (same inode of the file system).
 struct SocketFile {
     std::string path;

@@ -62,7 +62,6 @@ int setUpInChild(const WorkerTemplate& shared, const WorkerPlace& place, pid_t m
     worker.manager = manager;
     worker.master = inputs.masterPid;
     worker.title = inputs.titlePrefix + "pool " + inputs.pool.name;
-    worker.logLevel = inputs.logLevel;
     return static_cast<int>(worker::runWorker(worker));
 }
 

@@ -60,7 +60,6 @@ struct WorkerInputs {
     pid_t manager = 0;
     pid_t master = 0;
     std::string title;  ///< process title
-    LogLevel logLevel = LogLevel::notice;
 };
 
 /// The whole life of the worker; the value is its exit status.
