@@ -408,8 +408,10 @@ def test_dead_worker_takes_only_its_own_connection(arena, daemon, hello):
     daemon.allow_log("exited on signal 9")
     connections = kept_alive(daemon, hello, 6)
     for _ in range(3):
-        for worker in daemon.workers():
+        killed = daemon.workers()
+        for worker in killed:
             processes.send(worker, signal.SIGKILL)
+        wait_until(lambda: not killed & daemon.workers(), "the killed are gone")
         daemon.wait_workers(2)
         alive = [one for one in connections if not _is_closed(one)]
         assert len(alive) >= len(connections) - 2
