@@ -31,13 +31,19 @@ LogFiles::OriginalStderr::~OriginalStderr() {
     }
 }
 
-Result<void> LogFiles::open(const std::string& path) {
+Result<UniqueFd> LogFiles::openLog(const char* what, const std::string& path) const {
     const OriginalStderr original(*this);
     auto file = openAppend(path);
     if (!file) {
-        return plainError("failed to open error_log (" + path +
-                          "): " + errnoText(file.error().code.value()) + " (" +
-                          std::to_string(file.error().code.value()) + ")");
+        file.error().what = std::string("failed to open ") + what + " (" + path + ")";
+    }
+    return file;
+}
+
+Result<void> LogFiles::open(const std::string& path) {
+    auto file = openLog("error_log", path);
+    if (!file) {
+        return tl::make_unexpected(file.error());
     }
     path_ = path;
     if (file_) {

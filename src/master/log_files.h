@@ -31,7 +31,12 @@ class LogFiles {
     /// What managers inherit: the error log, or stderr.
     [[nodiscard]] int target() const;
 
-    /// For the opening of any log: fd 2 is the original stderr while this lives.
+    /// Opens any log for appending; `what` names it in the error. A path such as /dev/stderr means
+    /// the original stderr, whatever fd 2 is tied to by now.
+    [[nodiscard]] Result<UniqueFd> openLog(const char* what, const std::string& path) const;
+
+  private:
+    /// fd 2 is the original stderr while this lives.
     class OriginalStderr {
       public:
         explicit OriginalStderr(const LogFiles& files);
@@ -43,7 +48,6 @@ class LogFiles {
         UniqueFd tied_;
     };
 
-  private:
     log::ErrorLog* log_;
     bool terminal_;
     bool useFile_;  ///< lines go to the file; otherwise to stderr

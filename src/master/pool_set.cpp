@@ -10,7 +10,6 @@
 #include <cerrno>
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/process.h"
 
 namespace muster::master {
@@ -341,15 +340,15 @@ void PoolSet::reopenLogs() {
         UniqueFd* accessLog = incarnation.plan.accessLog.get();
         const std::string& path = incarnation.plan.inputs.pool.accessLog;
         if (accessLog != nullptr && reopened.insert(accessLog).second) {
-            const LogFiles::OriginalStderr original(*files_);
-            const auto file = openAppend(path);
+            auto file = files_->openLog("access log", path);
             // Same number, so that a restart of this plan inherits the new file.
-            if (file && ::dup3(file->get(), accessLog->get(), O_CLOEXEC) >= 0) {
+            if (file && ::dup3(file->get(), accessLog->get(), O_CLOEXEC) < 0) {
+                file = errnoError("failed to open access log (" + path + ")");
+            }
+            if (file) {
                 log_->notice("access log file re-opened");
             } else {
-                const int code = file ? errno : file.error().code.value();
-                log_->error("failed to open access log (" + path + "): " + errnoText(code) + " (" +
-                            std::to_string(code) + ")");
+                log_->error(file.error().text());
                 log_->error("unable to re-opened access log file");
             }
         }

@@ -7,7 +7,6 @@
 
 #include <chrono>
 
-#include "base/io.h"
 #include "log/access_format.h"
 #include "master/identities.h"
 
@@ -77,13 +76,10 @@ std::optional<PoolPlan> planPool(const Invocation& invocation, const config::Glo
     plan.inputs = inputsFor(invocation, global, pool);
     bool sound = true;
     if (!pool.accessLog.empty()) {
-        const LogFiles::OriginalStderr original(files);
-        if (auto file = openAppend(pool.accessLog)) {
+        if (auto file = files.openLog("access log", pool.accessLog)) {
             plan.accessLog = std::make_shared<UniqueFd>(std::move(*file));
         } else {
-            const int code = file.error().code.value();
-            log.error("failed to open access log (" + pool.accessLog + "): " + errnoText(code) +
-                      " (" + std::to_string(code) + ")");
+            log.error(file.error().text());
             sound = false;
         }
         if (const auto format = log::AccessFormat::compile(pool.accessFormat); !format) {
