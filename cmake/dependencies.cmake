@@ -6,6 +6,9 @@ find_package(nlohmann_json REQUIRED)
 find_package(tl-expected REQUIRED)
 pkg_check_modules(LIBEVENT REQUIRED IMPORTED_TARGET libevent_core)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(ACL REQUIRED IMPORTED_TARGET libacl)
+pkg_check_modules(APPARMOR REQUIRED IMPORTED_TARGET libapparmor)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 # PHP's headers and the embeddable library, for the PHP runtime plugin.
 find_program(PHP_CONFIG NAMES php-config8.2 php-config REQUIRED)

@@ -19,7 +19,10 @@ namespace muster::config {
 /// One line for the error log. `level` error or alert: the configuration is refused.
 struct Message {
     LogLevel level = LogLevel::error;
-    std::string text;  ///< whole, e.g. "[/etc/muster/muster.conf:12] unknown entry 'foo', …"
+    std::string text;  ///< php-fpm's words, e.g. "[/etc/muster/muster.conf:12] unknown entry 'foo'"
+    std::string
+        detail{};  ///< where, what was found and expected; logged as a line of its own after
+                   ///< the text, so that tools which know php-fpm's lines find them unchanged
 };
 
 struct ReadOptions {
@@ -31,6 +34,7 @@ struct ReadOptions {
     bool testOnly = false;          ///< -t: user and group existence checks of spec config §9
     std::optional<bool> daemonize;  ///< -D / -F
     std::string defaultErrorLog;    ///< default of error_log, follows the program's name
+    std::string defaultIdent;       ///< default of syslog.ident, the same
     std::map<std::string, std::string> iniDefinitions;  ///< -d: first source of ${NAME}
 };
 

@@ -27,16 +27,31 @@ struct KeyValue {
 };
 
 enum class ProcessManager { unset, fixed, dynamic, ondemand };  // "static" is a C++ keyword
+enum class LogFormat { text, json };
+
+inline constexpr int kUnlimited = -1;             ///< rlimit_core = unlimited
+inline constexpr int kLogDaemon = 24;             ///< syslog(3) facility "daemon"
+inline constexpr const char* kSyslog = "syslog";  ///< the word error_log takes instead of a path
 
 struct GlobalSettings {
     std::string pid;                           ///< absolute path, empty: none
     std::string errorLog = "log/php-fpm.log";  ///< absolute after validation, or "syslog"
     std::optional<LogLevel> logLevel;          ///< unset means notice
+    LogFormat logFormat = LogFormat::text;     ///< of error log and access logs
     int logLimit = 1024;                       ///< bytes
     bool logBuffering = true;
-    bool daemonize = true;
+    std::string syslogIdent;            ///< default follows the program's name
+    int syslogFacility = kLogDaemon;    ///< number of syslog(3)
+    int emergencyRestartThreshold = 0;  ///< both this and the interval non-zero: enabled
+    int emergencyRestartInterval = 0;
     int processControlTimeout = 0;
+    int processMax = 0;                  ///< 0: unlimited
+    std::optional<int> processPriority;  ///< unset: leave alone
+    bool daemonize = true;
     int rlimitFiles = 0;
+    int rlimitCore = 0;  ///< bytes; 0: leave alone, kUnlimited
+    std::string eventsMechanism;
+    std::optional<int> systemdInterval;  ///< unset: 10; 0: no status messages
 
     [[nodiscard]] LogLevel effectiveLogLevel() const { return logLevel.value_or(LogLevel::notice); }
 };
@@ -45,13 +60,22 @@ struct PoolSettings {
     std::string name;
     Origin origin;  ///< its section header
 
+    /// pm.status_listen: set on the hidden pool derived from the pool of this name.
+    std::string statusOf;
+
+    std::string prefix;
     std::string user;
     std::string group;
     std::string listen;  ///< absolute when it is a unix path
     int listenBacklog = -1;
+    std::string listenAclUsers;   ///< names, separated by commas
+    std::string listenAclGroups;  ///< the same
     std::string listenOwner;
     std::string listenGroup;
-    std::string listenMode;  ///< octal text
+    std::string listenMode;                           ///< octal text
+    std::optional<std::string> listenAllowedClients;  ///< unset: any; empty: nobody
+    std::optional<int> processPriority;               ///< unset: the master's
+    bool processDumpable = false;
 
     ProcessManager pm = ProcessManager::unset;
     int maxChildren = 0;
@@ -63,20 +87,28 @@ struct PoolSettings {
     int maxRequests = 0;
 
     std::string statusPath;
+    std::string statusListen;  ///< an address as in listen; empty: none
     std::string pingPath;
     std::string pingResponse = "pong";
 
     std::string accessLog;  ///< absolute
     std::string accessFormat = "%R - %u %t \"%m %r\" %s";
+    std::vector<KeyValue> accessSuppressPaths;  ///< values only, keys are empty; newest first
 
+    std::string slowlog;  ///< absolute
+    int requestSlowlogTimeout = 0;
+    int requestSlowlogTraceDepth = 20;
     int requestTerminateTimeout = 0;
     bool requestTerminateTimeoutTrackFinished = false;
     int rlimitFiles = 0;
+    int rlimitCore = 0;  ///< bytes; 0: leave alone, kUnlimited
+    std::string chroot;  ///< absolute
     std::string chdir;
     bool catchWorkersOutput = false;
     bool decorateWorkersOutput = true;
     bool clearEnv = true;
     std::string limitExtensions = ".php .phar";  ///< space or tab separated; empty: no limit
+    std::string apparmorHat;
 
     /// Newest first, with duplicates, as -tt lists them; use them through orderedForUse().
     std::vector<KeyValue> env;

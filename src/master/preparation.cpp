@@ -158,6 +158,9 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
     }
     for (const config::Message& message : outcome.messages) {
         log.write(message.level, message.text);
+        if (!message.detail.empty()) {
+            log.write(message.level, "  " + message.detail);
+        }
     }
     if (!outcome.parsed) {
         log.error("failed to load configuration file '" + invocation.configFile + "'");
