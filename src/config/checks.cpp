@@ -28,13 +28,6 @@ void CheckContext::report(LogLevel level, const std::string& text,
     messages.push_back({level, std::move(line)});
 }
 
-void checkErrorLog(CheckContext& context) {
-    if (context.global.errorLog == "syslog") {
-        context.report(LogLevel::error, "logging to syslog is not supported",
-                       context.found("error_log", "syslog") + ", expected the path of a file");
-    }
-}
-
 void checkLogLimit(CheckContext& context) {
     if (context.global.logLimit < 512) {
         context.report(LogLevel::error, "log_limit must be greater than 512",

@@ -32,7 +32,6 @@ struct CheckContext {
     void report(LogLevel level, const std::string& text, const std::string& detail) const;
 };
 
-void checkErrorLog(CheckContext& context);
 void checkLogLimit(CheckContext& context);
 void checkUser(CheckContext& context);
 void checkGroup(CheckContext& context);

@@ -19,8 +19,8 @@ void makeGlobalPathsAbsolute(GlobalSettings& global, const Marks& marks,
     if (!global.pid.empty() || marks.written.contains("pid")) {
         global.pid = absolutePath(global.pid, options.prefix, kStateDirectory);
     }
-    if (lowered(global.errorLog) == "syslog") {
-        global.errorLog = "syslog";
+    if (lowered(global.errorLog) == kSyslog) {
+        global.errorLog = kSyslog;
     } else {
         global.errorLog = absolutePath(global.errorLog, options.prefix, kStateDirectory);
     }
@@ -56,6 +56,12 @@ ReadOutcome readConfiguration(const ReadOptions& options) {
     ReadOutcome outcome;
     outcome.configuration.file = options.file;
     outcome.configuration.global = std::move(draft.global);
+    for (const Directive& directive : directives()) {
+        if (directive.dump == DumpStyle::ownDirective &&
+            draft.globalMarks.written.contains(directive.name)) {
+            outcome.configuration.ownWritten.emplace(directive.name);
+        }
+    }
     for (PoolDraft& pool : draft.pools) {
         outcome.configuration.pools.push_back(std::move(pool.settings));
     }

@@ -1,6 +1,8 @@
 // The converters, one per type.
 #include "config/convert.h"
 
+#include <syslog.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -43,6 +45,7 @@ Number leadingNumber(std::string_view text) {
     return number;
 }
 
+constexpr std::string_view kUnlimitedWord = "unlimited";
 constexpr std::string_view kTooLarge = "a number no larger than 2147483647";
 
 Outcome storeInteger(int& target, std::string_view value) {
@@ -96,6 +99,22 @@ Outcome storeSeconds(int& target, std::string_view value) {
     return Accepted{};
 }
 
+Outcome storeCoreLimit(int& target, std::string_view value) {
+    if (lowered(value) == kUnlimitedWord) {
+        target = kUnlimited;
+        return Accepted{};
+    }
+    int bytes = 0;
+    auto stored = storeInteger(bytes, value);
+    if (stored && bytes < 0) {
+        return reject("must be greater than zero or 'unlimited'");
+    }
+    if (stored) {
+        target = bytes;
+    }
+    return stored;
+}
+
 tl::expected<bool, Rejection> parseBoolean(std::string_view value) {
     constexpr std::array<std::string_view, 4> kTrue = {"1", "yes", "true", "on"};
     constexpr std::array<std::string_view, 6> kFalse = {"", "0", "no", "none", "false", "off"};
@@ -119,7 +138,7 @@ constexpr std::array<NamedLevel, 6> kLevels = {{{"debug", LogLevel::debug},
                                                 {"error", LogLevel::error},
                                                 {"alert", LogLevel::alert}}};
 
-Outcome storeLevel(std::optional<LogLevel>& target, std::string_view value) {
+Outcome storeLevel(LogLevel& target, std::string_view value) {
     const std::string name = lowered(value);
     for (const NamedLevel& level : kLevels) {
         if (level.name == name) {
@@ -128,6 +147,40 @@ Outcome storeLevel(std::optional<LogLevel>& target, std::string_view value) {
         }
     }
     return reject("invalid value for 'log_level'");
+}
+
+struct NamedFacility {
+    std::string_view name;
+    int number;
+};
+constexpr std::array<NamedFacility, 20> kFacilities = {
+    {{"auth", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV}, {"cron", LOG_CRON},
+     {"daemon", LOG_DAEMON}, {"ftp", LOG_FTP},           {"kern", LOG_KERN},
+     {"lpr", LOG_LPR},       {"mail", LOG_MAIL},         {"news", LOG_NEWS},
+     {"syslog", LOG_SYSLOG}, {"user", LOG_USER},         {"uucp", LOG_UUCP},
+     {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1},     {"local2", LOG_LOCAL2},
+     {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4},     {"local5", LOG_LOCAL5},
+     {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7}}};
+static_assert(LOG_DAEMON == kLogDaemon);
+
+Outcome storeFacility(int& target, std::string_view value) {
+    const std::string name = lowered(value);
+    for (const NamedFacility& facility : kFacilities) {
+        if (facility.name == name) {
+            target = facility.number;
+            return Accepted{};
+        }
+    }
+    return reject("invalid value");
+}
+
+Outcome storeLogFormat(LogFormat& target, std::string_view value) {
+    const std::string name = lowered(value);
+    if (name != "text" && name != "json") {
+        return reject("invalid value");
+    }
+    target = name == "json" ? LogFormat::json : LogFormat::text;
+    return Accepted{};
 }
 
 Outcome storeProcessManager(ProcessManager& target, std::string_view value) {
@@ -151,8 +204,25 @@ struct Store {
         return Accepted{};
     }
     Outcome operator()(int& target) const {
-        return directive.type == Type::seconds ? storeSeconds(target, value)
-                                               : storeInteger(target, value);
+        switch (directive.type) {
+            case Type::seconds:
+                return storeSeconds(target, value);
+            case Type::rlimitCore:
+                return storeCoreLimit(target, value);
+            case Type::facility:
+                return storeFacility(target, value);
+            default:
+                return storeInteger(target, value);
+        }
+    }
+    template <typename Kind>
+    Outcome operator()(std::optional<Kind>& target) const {
+        Kind stored{};
+        auto outcome = operator()(stored);
+        if (outcome) {
+            target = std::move(stored);
+        }
+        return outcome;
     }
     Outcome operator()(bool& target) const {
         const auto truth = parseBoolean(value);
@@ -162,7 +232,8 @@ struct Store {
         target = *truth;
         return Accepted{};
     }
-    Outcome operator()(std::optional<LogLevel>& target) const { return storeLevel(target, value); }
+    Outcome operator()(LogLevel& target) const { return storeLevel(target, value); }
+    Outcome operator()(LogFormat& target) const { return storeLogFormat(target, value); }
     Outcome operator()(ProcessManager& target) const { return storeProcessManager(target, value); }
     Outcome operator()(std::vector<KeyValue>& /*target*/) const {
         return reject("is an array");  // the reader never stores an array through here
@@ -183,6 +254,18 @@ struct Show {
     std::string operator()(bool value) const { return value ? "yes" : "no"; }
     std::string operator()(const std::optional<LogLevel>& value) const {
         return value ? logLevelName(*value) : "unknown value";
+    }
+    std::string operator()(const std::optional<std::string>& value) const {
+        return value.value_or("undefined");
+    }
+    std::string operator()(const std::optional<int>& value) const {
+        if (value) {
+            return operator()(*value);
+        }
+        return directive.type == Type::seconds ? std::string(directive.defaultText) : "undefined";
+    }
+    std::string operator()(LogFormat value) const {
+        return value == LogFormat::json ? "json" : "text";
     }
     std::string operator()(ProcessManager value) const { return processManagerName(value); }
     std::string operator()(const std::vector<KeyValue>& /*value*/) const { return {}; }

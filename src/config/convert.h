@@ -37,6 +37,20 @@ auto visitTarget(const Directive& directive, Ref settings, Visitor&& visitor) {
         directive.target);
 }
 
+/// The same for a row of a pool; false, and not called, for one of [global].
+template <typename Ref, typename Visitor>
+bool visitPoolTarget(const Directive& directive, Ref settings, Visitor&& visitor) {
+    return std::visit(
+        [&](auto member) {
+            constexpr bool kOfPool = std::is_invocable_v<decltype(member), PoolSettings&>;
+            if constexpr (kOfPool) {
+                visitor(settings.pool->*member);
+            }
+            return kOfPool;
+        },
+        directive.target);
+}
+
 struct Rejection {
     std::string reason;    ///< php-fpm's text
     std::string expected;  ///< empty: the row's `expects`

@@ -18,15 +18,25 @@ constexpr std::string_view kTime = "a whole number with an optional unit s, m, h
 constexpr std::string_view kYesNo = "yes or no";
 constexpr std::string_view kPath = "a path";
 constexpr std::string_view kName = "a name or a numeric id";
+constexpr std::string_view kNames = "names separated by commas";
+constexpr std::string_view kPriority = "a whole number from -19 to 20";
+constexpr std::string_view kCore = "a number of bytes, or unlimited";
 
 constexpr auto kDirectives = std::to_array<Directive>({
     // clang-format off
     {"pid", Scope::global, Type::path, &G::pid, "none", kPath,
      "File that holds the master's process id. A relative path starts at /var, or at -p."},
-    {"error_log", Scope::global, Type::path, &G::errorLog, "log/php-fpm.log", kPath,
-     "File that takes muster's own messages. A relative path starts at /var, or at -p. The "
-     "default's file name follows the name muster was started under. The word syslog is refused: "
-     "muster does not log there.", checkErrorLog},
+    {"error_log", Scope::global, Type::path, &G::errorLog, "log/php-fpm.log",
+     "a path, or syslog",
+     "File that takes muster's own messages, or syslog. A relative path starts at /var, or at -p. "
+     "The default's file name follows the name muster was started under."},
+    {"log.format", Scope::global, Type::logFormat, &G::logFormat, "text", "text or json",
+     "Form of the lines of error log and access logs: text as php-fpm writes it, or one JSON "
+     "object per line.", nullptr, DumpStyle::ownDirective},
+    {"syslog.ident", Scope::global, Type::text, &G::syslogIdent, "php-fpm", "a text",
+     "Name before each message in syslog. The default follows the name muster was started under."},
+    {"syslog.facility", Scope::global, Type::facility, &G::syslogFacility, "daemon",
+     "a facility such as daemon or local0", "Facility of the messages in syslog."},
     {"log_buffering", Scope::global, Type::boolean, &G::logBuffering, "yes", kYesNo,
      "Collect a worker's output until its line is complete before it is logged."},
     {"log_level", Scope::global, Type::logLevel, &G::logLevel, "notice",
@@ -35,14 +45,33 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"log_limit", Scope::global, Type::integer, &G::logLimit, "1024",
      "a whole number of at least 512",
      "Bytes after which a logged line of worker output is wrapped.", checkLogLimit},
+    {"emergency_restart_interval", Scope::global, Type::seconds, &G::emergencyRestartInterval, "0",
+     kTime, "Time in which emergency_restart_threshold workers must have crashed. 0: off."},
+    {"emergency_restart_threshold", Scope::global, Type::integer, &G::emergencyRestartThreshold,
+     "0", kNumber,
+     "Workers that may crash (SIGSEGV, SIGBUS) within emergency_restart_interval before everything "
+     "is restarted. 0: off."},
     {"process_control_timeout", Scope::global, Type::seconds, &G::processControlTimeout, "0", kTime,
      "How long workers may take to finish on a graceful stop or reload before they are ended. "
      "0: muster's own deadline."},
+    {"process.max", Scope::global, Type::integer, &G::processMax, "0", kNumber,
+     "Most workers of all pools together. 0: no limit."},
+    {"process.priority", Scope::global, Type::integer, &G::processPriority, "unchanged", kPriority,
+     "Priority (nice value) of the master. Without effect unless muster is started as root."},
     {"daemonize", Scope::global, Type::boolean, &G::daemonize, "yes", kYesNo,
      "Go to the background at start. The options -D and -F override it."},
     {"rlimit_files", Scope::global, Type::integer, &G::rlimitFiles, "0", kNumber,
      "Limit of open files for the master. 0: leave it as it is."},
+    {"rlimit_core", Scope::global, Type::rlimitCore, &G::rlimitCore, "0", kCore,
+     "Limit of core files for the master. 0: leave it as it is."},
+    {"events.mechanism", Scope::global, Type::text, &G::eventsMechanism, "epoll",
+     "epoll, poll or select",
+     "Accepted so that php-fpm's files work; libevent always chooses the mechanism itself."},
+    {"systemd_interval", Scope::global, Type::seconds, &G::systemdInterval, "10s", kTime,
+     "How often the state is told to systemd. 0: never."},
 
+    {"prefix", Scope::pool, Type::text, &P::prefix, "none", "the path of an existing directory",
+     "Directory that relative paths of the pool start at. A relative one starts at /usr, or at -p."},
     {"user", Scope::pool, Type::text, &P::user, "none", kName,
      "User the pool's processes run as. Required when muster is started as root, without effect "
      "otherwise.", checkUser},
@@ -55,6 +84,11 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"listen.backlog", Scope::pool, Type::integer, &P::listenBacklog, "-1", kNumber,
      "Connections the kernel may queue for the pool. -1: as many as the kernel allows.",
      checkBacklog},
+    {"listen.acl_users", Scope::pool, Type::text, &P::listenAclUsers, "none", kNames,
+     "Users who may connect to the unix socket, by an access control list. listen.owner is then "
+     "without effect."},
+    {"listen.acl_groups", Scope::pool, Type::text, &P::listenAclGroups, "none", kNames,
+     "The same for groups and listen.group."},
     {"listen.owner", Scope::pool, Type::text, &P::listenOwner, "none", kName,
      "Owner of the unix socket.", checkListenOwner},
     {"listen.group", Scope::pool, Type::text, &P::listenGroup, "none", kName,
@@ -62,6 +96,15 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"listen.mode", Scope::pool, Type::text, &P::listenMode, "0660",
      "octal digits such as 0660", "Permissions of the unix socket, in octal digits.",
      checkListenMode},
+    {"listen.allowed_clients", Scope::pool, Type::optionalText, &P::listenAllowedClients, "any",
+     "addresses separated by commas",
+     "Clients that may connect over TCP. Empty: none."},
+    {"process.priority", Scope::pool, Type::integer, &P::processPriority, "the master's",
+     kPriority,
+     "Priority (nice value) of the workers. Without effect unless muster is started as root."},
+    {"process.dumpable", Scope::pool, Type::boolean, &P::processDumpable, "no", kYesNo,
+     "Let processes of the same user trace the workers, and crashes leave a core file, although the "
+     "workers changed their user."},
     {"pm", Scope::pool, Type::processManager, &P::pm, "none", "static, dynamic or ondemand",
      "How workers are kept: static (always pm.max_children), dynamic (between the spare limits) "
      "or ondemand (started when a request comes). Required.", checkProcessManager},
@@ -85,6 +128,9 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Requests after which a worker is replaced by a fresh one. 0: never."},
     {"pm.status_path", Scope::pool, Type::text, &P::statusPath, "none",
      "a path such as /status", "URI that answers with the pool's status page.", checkStatusPath},
+    {"pm.status_listen", Scope::pool, Type::text, &P::statusListen, "none",
+     "host:port, a port, or the path of a unix socket",
+     "A further address that answers for pm.status_path even while all workers are busy."},
     {"ping.path", Scope::pool, Type::text, &P::pingPath, "none", "a path such as /ping",
      "URI that answers with ping.response, to see that the pool serves.", checkPingPath},
     {"ping.response", Scope::pool, Type::text, &P::pingResponse, "pong", "a text",
@@ -95,6 +141,15 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"access.format", Scope::pool, Type::text, &P::accessFormat,
      "\"%R - %u %t \\\"%m %r\\\" %s\"", "a format of %-tokens",
      "Format of a line of access.log.", checkAccessFormat},
+    {"access.suppress_path", Scope::pool, Type::list, &P::accessSuppressPaths, "none",
+     "access.suppress_path[] = /path",
+     "Requests for exactly this path do not appear in access.log."},
+    {"slowlog", Scope::pool, Type::path, &P::slowlog, "none", kPath,
+     "File that takes backtraces of slow requests. A relative path starts at /usr, or at -p."},
+    {"request_slowlog_timeout", Scope::pool, Type::seconds, &P::requestSlowlogTimeout, "0", kTime,
+     "How long a request may run before its backtrace is written to slowlog. 0: off."},
+    {"request_slowlog_trace_depth", Scope::pool, Type::integer, &P::requestSlowlogTraceDepth, "20",
+     kNumber, "Most function calls of a backtrace."},
     {"request_terminate_timeout", Scope::pool, Type::seconds, &P::requestTerminateTimeout, "0",
      kTime, "How long a request may run before its worker is ended. 0: no limit."},
     {"request_terminate_timeout_track_finished", Scope::pool, Type::boolean,
@@ -103,6 +158,10 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "(after fastcgi_finish_request() or in shutdown functions)."},
     {"rlimit_files", Scope::pool, Type::integer, &P::rlimitFiles, "0", kNumber,
      "Limit of open files for the pool's workers. 0: leave it as it is."},
+    {"rlimit_core", Scope::pool, Type::rlimitCore, &P::rlimitCore, "0", kCore,
+     "Limit of core files for the pool's workers. 0: leave it as it is."},
+    {"chroot", Scope::pool, Type::path, &P::chroot, "none", "the path of an existing directory",
+     "Directory the workers have as their root. Without effect unless muster is started as root."},
     {"chdir", Scope::pool, Type::path, &P::chdir, "none", "the path of an existing directory",
      "Directory the workers change to at start.", checkChdir},
     {"catch_workers_output", Scope::pool, Type::boolean, &P::catchWorkersOutput, "no", kYesNo,
@@ -115,6 +174,8 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "file extensions separated by spaces",
      "Extensions a main script may have, separated by spaces. Empty: any.", nullptr,
      DumpStyle::emptyIsValue},
+    {"apparmor_hat", Scope::pool, Type::text, &P::apparmorHat, "none", "the name of a hat",
+     "AppArmor hat the workers change to.", nullptr, DumpStyle::hidden},
     {"env", Scope::pool, Type::array, &P::env, "none", "env[NAME] = value",
      "Environment variable of the workers. A value that starts with $ is taken from the "
      "environment muster was started with."},
@@ -130,8 +191,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
 });
 
 bool isArray(const Directive& directive) {
-    return directive.type == Type::array || directive.type == Type::iniArray ||
-           directive.type == Type::flagArray;
+    return std::holds_alternative<std::vector<KeyValue> PoolSettings::*>(directive.target);
 }
 
 /// Edits between two names; a swap of neighbours counts once.

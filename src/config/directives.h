@@ -19,29 +19,39 @@ namespace muster::config {
 enum class Scope { global, pool };
 enum class Type {
     text,
-    path,    ///< made absolute with the prefix rules (spec config §4.1)
-    listen,  ///< text; made absolute when it is a unix path
+    optionalText,  ///< empty is a value of its own, unlike not written
+    path,          ///< made absolute with the prefix rules (spec config §4.1)
+    listen,        ///< text; made absolute when it is a unix path
     integer,
     seconds,  ///< s m h d
     boolean,
     logLevel,
+    logFormat,
+    facility,
+    rlimitCore,  ///< a number, or "unlimited"
     processManager,
+    list,       ///< key[] = value, without keys
     array,      ///< key[offset] = value, not empty
     iniArray,   ///< the same for PHP settings: may be empty, known file settings made absolute
     flagArray,  ///< the same with a boolean value; shares the target of an iniArray
 };
 
 /// Where the value lives: exactly one member pointer, matching the type.
-using Target = std::variant<std::string GlobalSettings::*, int GlobalSettings::*,
-                            bool GlobalSettings::*, std::optional<LogLevel> GlobalSettings::*,
-                            std::string PoolSettings::*, int PoolSettings::*, bool PoolSettings::*,
-                            ProcessManager PoolSettings::*, std::vector<KeyValue> PoolSettings::*>;
+using Target =
+    std::variant<std::string GlobalSettings::*, int GlobalSettings::*,
+                 std::optional<int> GlobalSettings::*, bool GlobalSettings::*,
+                 std::optional<LogLevel> GlobalSettings::*, LogFormat GlobalSettings::*,
+                 std::string PoolSettings::*, std::optional<std::string> PoolSettings::*,
+                 int PoolSettings::*, std::optional<int> PoolSettings::*, bool PoolSettings::*,
+                 ProcessManager PoolSettings::*, std::vector<KeyValue> PoolSettings::*>;
 
 /// How -tt shows a value that its type alone does not settle (spec config §9).
 enum class DumpStyle {
     standard,      ///< an unset text is "undefined", seconds end in "s"
     plainSeconds,  ///< seconds without the "s"
     emptyIsValue,  ///< an empty text is a value of its own
+    ownDirective,  ///< php-fpm does not have it: shown when it was written
+    hidden,        ///< never shown
 };
 
 struct CheckContext;                    // checks.h

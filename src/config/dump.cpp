@@ -5,9 +5,16 @@
 namespace muster::config {
 namespace {
 
-void dumpScope(std::vector<std::string>& lines, Scope scope, ConstSettingsRef settings) {
+bool isShown(const Directive& directive, const std::set<std::string>& ownWritten) {
+    return directive.type != Type::flagArray && directive.dump != DumpStyle::hidden &&
+           (directive.dump != DumpStyle::ownDirective ||
+            ownWritten.contains(std::string(directive.name)));
+}
+
+void dumpScope(std::vector<std::string>& lines, Scope scope, ConstSettingsRef settings,
+               const std::set<std::string>& ownWritten) {
     for (const Directive& directive : directives()) {
-        if (directive.scope != scope || directive.type == Type::flagArray) {
+        if (directive.scope != scope || !isShown(directive, ownWritten)) {
             continue;
         }
         const std::string name = "\t" + std::string(directive.name);
@@ -27,10 +34,10 @@ void dumpScope(std::vector<std::string>& lines, Scope scope, ConstSettingsRef se
 
 std::vector<std::string> dumpConfiguration(const Configuration& configuration) {
     std::vector<std::string> lines{"[global]"};
-    dumpScope(lines, Scope::global, {&configuration.global, nullptr});
+    dumpScope(lines, Scope::global, {&configuration.global, nullptr}, configuration.ownWritten);
     for (const PoolSettings& pool : configuration.pools) {
         lines.push_back("[" + pool.name + "]");
-        dumpScope(lines, Scope::pool, {nullptr, &pool});
+        dumpScope(lines, Scope::pool, {nullptr, &pool}, {});
     }
     return lines;
 }

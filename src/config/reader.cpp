@@ -41,6 +41,7 @@ class Reader {
     void section(const std::string& name, const Origin& origin);
     void entry(const Statement& statement, const Origin& origin);
     void array(const Statement& statement, const Origin& origin);
+    bool listEntryIsSound(const Statement& statement, const Origin& origin);
     void include(const std::string& value, const Origin& origin, int depth);
     void lineError(const LineError& error, const Origin& origin);
 
@@ -81,6 +82,9 @@ Reader::Reader(const ReadOptions& options) : options_(options) {
     if (!options.defaultErrorLog.empty()) {
         draft_.global.errorLog = options.defaultErrorLog;
     }
+    if (!options.defaultIdent.empty()) {
+        draft_.global.syslogIdent = options.defaultIdent;
+    }
 }
 
 Draft Reader::read() {
@@ -91,8 +95,8 @@ Draft Reader::read() {
         readFile(options_.file, 1);
     }
     for (PoolDraft& pool : draft_.pools) {
-        for (auto* list :
-             {&pool.settings.env, &pool.settings.phpValues, &pool.settings.phpAdminValues}) {
+        for (auto* list : {&pool.settings.accessSuppressPaths, &pool.settings.env,
+                           &pool.settings.phpValues, &pool.settings.phpAdminValues}) {
             std::reverse(list->begin(), list->end());  // kept newest first
         }
     }
@@ -226,8 +230,8 @@ void Reader::entry(const Statement& statement, const Origin& origin) {
         return;
     }
     std::string value = statement.value.text;
-    const bool isText = directive->type == Type::text || directive->type == Type::path ||
-                        directive->type == Type::listen;
+    const bool isText = directive->type == Type::text || directive->type == Type::optionalText ||
+                        directive->type == Type::path || directive->type == Type::listen;
     const std::string subject =
         "unable to parse value for entry '" + std::string(directive->name) + "': ";
     if (isText && place_ == Place::global && value.find("$pool") != std::string::npos) {
@@ -262,7 +266,12 @@ void Reader::array(const Statement& statement, const Origin& origin) {
         return;
     }
     const std::string shownEntry = shown(statement.key) + "[" + shown(statement.offset) + "]";
-    if (statement.offset.empty()) {
+    const Directive* directive = findDirective(Scope::pool, statement.key, true);
+    const bool isList = directive != nullptr && directive->type == Type::list;
+    if (isList && !listEntryIsSound(statement, origin)) {
+        return;
+    }
+    if (!isList && statement.offset.empty()) {
         error(origin, "You must provide a key for field '" + shown(statement.key) +
                           "'; found an empty one, expected " + shown(statement.key) +
                           "[NAME] = value");
@@ -273,7 +282,6 @@ void Reader::array(const Statement& statement, const Origin& origin) {
                           "', expected it in a pool's section such as [www]");
         return;
     }
-    const Directive* directive = findDirective(Scope::pool, statement.key, true);
     if (directive == nullptr) {
         unknownArray(statement.key, origin);
         return;
@@ -297,6 +305,23 @@ void Reader::array(const Statement& statement, const Origin& origin) {
     const auto list = std::get<std::vector<KeyValue> PoolSettings::*>(directive->target);
     (pool().settings.*list).push_back({statement.offset, std::move(*value)});
     marks().written[directive->name] = origin;
+}
+
+/// Both errors may be reported for one line (spec config §3.5).
+bool Reader::listEntryIsSound(const Statement& statement, const Origin& origin) {
+    const std::string field = quoted(statement.key);
+    const bool keyed = !statement.offset.empty();
+    if (keyed) {
+        error(origin, "Keys provided to field " + field + " are ignored; found " +
+                          quoted(statement.offset) + ", expected " + shown(statement.key) +
+                          "[] = /path");
+    }
+    const bool isPath = statement.value.text.starts_with('/');
+    if (!isPath) {
+        error(origin, "Values provided to field " + field + " must begin with '/'; found " +
+                          quoted(statement.value.text) + ", expected a path such as /ping");
+    }
+    return !keyed && isPath;
 }
 
 std::string Reader::hint(const std::string& name) {

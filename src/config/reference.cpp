@@ -9,6 +9,7 @@ namespace {
 std::string_view typeName(Type type) {
     switch (type) {
         case Type::text:
+        case Type::optionalText:
             return "text";
         case Type::path:
             return "path";
@@ -22,8 +23,14 @@ std::string_view typeName(Type type) {
             return "yes or no";
         case Type::logLevel:
             return "level";
+        case Type::logFormat:
+        case Type::facility:
         case Type::processManager:
             return "word";
+        case Type::rlimitCore:
+            return "number";
+        case Type::list:
+            return "texts";
         case Type::array:
         case Type::iniArray:
             return "texts by name";
@@ -54,8 +61,10 @@ std::string table(Scope scope) {
         "| --- | --- | --- | --- | --- |\n";
     for (const Directive& directive : directives()) {
         if (directive.scope == scope) {
-            text +=
-                "| `" + std::string(directive.name) + (takesKey(directive.type) ? "[NAME]" : "");
+            text += "| `" + std::string(directive.name) +
+                    (takesKey(directive.type)       ? "[NAME]"
+                     : directive.type == Type::list ? "[]"
+                                                    : "");
             text += "` | " + std::string(typeName(directive.type));
             text += " | " + cell(directive.defaultText);
             text += " | " + cell(directive.expects);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,9 +41,9 @@ struct GlobalSettings {
     LogFormat logFormat = LogFormat::text;     ///< of error log and access logs
     int logLimit = 1024;                       ///< bytes
     bool logBuffering = true;
-    std::string syslogIdent;            ///< default follows the program's name
-    int syslogFacility = kLogDaemon;    ///< number of syslog(3)
-    int emergencyRestartThreshold = 0;  ///< both this and the interval non-zero: enabled
+    std::string syslogIdent = "php-fpm";  ///< default follows the program's name
+    int syslogFacility = kLogDaemon;      ///< number of syslog(3)
+    int emergencyRestartThreshold = 0;    ///< both this and the interval non-zero: enabled
     int emergencyRestartInterval = 0;
     int processControlTimeout = 0;
     int processMax = 0;                  ///< 0: unlimited
@@ -50,7 +51,7 @@ struct GlobalSettings {
     bool daemonize = true;
     int rlimitFiles = 0;
     int rlimitCore = 0;  ///< bytes; 0: leave alone, kUnlimited
-    std::string eventsMechanism;
+    std::string eventsMechanism = "epoll";
     std::optional<int> systemdInterval;  ///< unset: 10; 0: no status messages
 
     [[nodiscard]] LogLevel effectiveLogLevel() const { return logLevel.value_or(LogLevel::notice); }
@@ -59,9 +60,6 @@ struct GlobalSettings {
 struct PoolSettings {
     std::string name;
     Origin origin;  ///< its section header
-
-    /// pm.status_listen: set on the hidden pool derived from the pool of this name.
-    std::string statusOf;
 
     std::string prefix;
     std::string user;
@@ -119,7 +117,8 @@ struct PoolSettings {
 struct Configuration {
     std::string file;  ///< main file as given
     GlobalSettings global;
-    std::vector<PoolSettings> pools;  ///< definition order
+    std::vector<PoolSettings> pools;   ///< definition order
+    std::set<std::string> ownWritten;  ///< muster's own global directives a file names, for -tt
 };
 
 /// The entries in the order they were written, each key once: of equal keys the first definition

@@ -59,15 +59,17 @@ json encodeValue(bool value) {
 json encodeValue(ProcessManager value) {
     return processManagerName(value);
 }
-json encodeValue(const std::optional<LogLevel>& value) {
-    return value ? json(logLevelName(*value)) : json();
-}
 json encodeValue(const std::vector<KeyValue>& value) {
     json list = json::array();
     for (const KeyValue& entry : value) {
         list.push_back({widened(entry.key), widened(entry.value)});
     }
     return list;
+}
+
+template <typename Value>
+json encodeValue(const std::optional<Value>& value) {
+    return value ? json(encodeValue(*value)) : json();
 }
 
 bool decodeValue(const json& from, std::string& to) {
@@ -110,19 +112,13 @@ bool decodeValue(const json& from, ProcessManager& to) {
     }
     return false;
 }
-bool decodeValue(const json& from, std::optional<LogLevel>& to) {
+template <typename Value>
+bool decodeValue(const json& from, std::optional<Value>& to) {
+    to.reset();
     if (from.is_null()) {
-        to.reset();
         return true;
     }
-    for (const auto level :
-         {LogLevel::debug, LogLevel::notice, LogLevel::warning, LogLevel::error, LogLevel::alert}) {
-        if (from == logLevelName(level)) {
-            to = level;
-            return true;
-        }
-    }
-    return false;
+    return decodeValue(from, to.emplace());
 }
 bool decodeValue(const json& from, std::vector<KeyValue>& to) {
     if (!from.is_array()) {
@@ -155,9 +151,9 @@ void forEachMember(Pool& pool, Visitor visit) {
     Ref settings{};
     settings.pool = &pool;
     for (const Directive& directive : directives()) {
-        if (directive.scope == Scope::pool && directive.type != Type::flagArray) {
-            visitTarget(directive, settings,
-                        [&](auto& member) { visit(std::string(directive.name), member); });
+        if (directive.type != Type::flagArray) {
+            visitPoolTarget(directive, settings,
+                            [&](auto& member) { visit(std::string(directive.name), member); });
         }
     }
 }

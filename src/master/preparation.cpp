@@ -46,6 +46,7 @@ config::ReadOptions readOptions(const Invocation& invocation) {
     options.testOnly = line.action == Action::test;
     options.daemonize = line.daemonize;
     options.defaultErrorLog = invocation.defaultErrorLog;
+    options.defaultIdent = invocation.defaultIdent;
     for (const auto& [name, value] : line.iniDefinitions) {
         options.iniDefinitions[name] = value;
     }
@@ -114,6 +115,7 @@ Invocation describeInvocation(CommandLine line) {
     invocation.runsAsRoot = ::geteuid() == 0;
     const bool asPhpFpm = line.programName.starts_with("php-fpm");
     invocation.titlePrefix = asPhpFpm ? "php-fpm: " : "muster: ";
+    invocation.defaultIdent = asPhpFpm ? "php-fpm" : "muster";
     invocation.defaultErrorLog = asPhpFpm ? "log/php-fpm.log" : "log/muster.log";
     std::string fromIni;
     for (const auto& [name, value] : line.iniDefinitions) {
@@ -148,9 +150,8 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
         log.setLevel(global.effectiveLogLevel());
         log.setLimit(global.logLimit);
         files.setDaemon(global.daemonize);
-        // A refused word is no path; everything else may be opened before the rest is judged, so
-        // that the errors reach the log, too.
-        const bool isPath = outcome.valid || global.errorLog != "syslog";
+        // Opened before the rest is judged, so that the errors reach the log, too.
+        const bool isPath = global.errorLog != config::kSyslog;
         if (auto opened = isPath ? files.open(global.errorLog) : Result<void>{}; !opened) {
             log.error(opened.error().text());
             outcome.valid = false;

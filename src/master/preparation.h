@@ -23,6 +23,7 @@ struct Invocation {
     std::string titlePrefix;  ///< "muster: ", or "php-fpm: " when called so
     std::string configFile;
     std::string defaultErrorLog;
+    std::string defaultIdent;  ///< of syslog.ident
 };
 
 [[nodiscard]] Invocation describeInvocation(CommandLine line);

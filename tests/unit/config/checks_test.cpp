@@ -32,9 +32,6 @@ TEST_F(Checks, every_rule_has_its_text_and_place) {
         {"",
          "ERROR: No pool defined. at least one pool section must be specified in config file "
          "(m.conf has none, expected a section such as [www])"},
-        {"error_log = SysLog\n" + kPool,
-         "ERROR: logging to syslog is not supported (syslog at [m.conf:1], expected the path of a "
-         "file)"},
         {"log_limit = 511\n" + kPool,
          "ERROR: log_limit must be greater than 512 (511 at "
          "[m.conf:1], expected at least 512)"},

@@ -63,7 +63,7 @@ TEST_F(Examples, show_every_directive) {
         const std::string& text = directive.scope == Scope::global ? global : pool;
         const bool key =
             std::holds_alternative<std::vector<KeyValue> PoolSettings::*>(directive.target);
-        const std::string start = std::string(directive.name) + (key ? "[" : " =");
+        const std::string start = std::string(directive.name) + (key ? "[" : " = ");
         EXPECT_TRUE(text.find("\n" + start) != std::string::npos ||
                     text.find("\n;" + start) != std::string::npos)
             << directive.name;

@@ -159,7 +159,8 @@ TEST_F(Reader, unknown_names_get_the_best_advice) {
         {"\npid = /run/$pool.pid",
          "unable to parse value for entry 'pid': Can't use '$pool' when the pool is not defined; "
          "found '/run/$pool.pid', expected a path without $pool"},
-        {"[w]\nchroot = /", "unknown entry 'chroot'; expected the name of a directive"},
+        {"[w]\nlisten.setfib = 1",
+         "unknown entry 'listen.setfib'; expected the name of a directive"},
     };
     for (const auto& [content, expected] : rows) {
         EXPECT_THAT(lines(read(content)), Contains("ERROR: [m.conf:2] " + expected)) << content;
