@@ -8,14 +8,24 @@
 namespace muster::master {
 
 Result<int> Listeners::acquire(const config::PoolSettings& pool) {
-    if (const auto known = listeners_.find(pool.listen); known != listeners_.end()) {
+    return acquire(pool, pool.listen, pool.listenBacklog);
+}
+
+Result<int> Listeners::acquire(const config::PoolSettings& pool, const std::string& address) {
+    return acquire(pool, address, ListenOptions{}.backlog);
+}
+
+Result<int> Listeners::acquire(const config::PoolSettings& pool, const std::string& address,
+                               int backlog) {
+    if (const auto known = listeners_.find(address); known != listeners_.end()) {
         return known->second.fd.get();
     }
     auto options = resolveListenOptions(pool);
     if (!options) {
         return tl::make_unexpected(options.error());
     }
-    auto fd = openListener(pool.listen, *options);
+    options->backlog = backlog;
+    auto fd = openListener(address, *options);
     if (!fd) {
         Error error = fd.error();
         if (error.what.starts_with("failed to chown")) {
@@ -24,12 +34,12 @@ Result<int> Listeners::acquire(const config::PoolSettings& pool) {
         return tl::make_unexpected(std::move(error));
     }
     Listener listener;
-    if (parseListenAddress(pool.listen).kind == ListenAddress::Kind::unixPath) {
-        listener.file = identifySocketFile(pool.listen);
+    if (parseListenAddress(address).kind == ListenAddress::Kind::unixPath) {
+        listener.file = identifySocketFile(address);
     }
     listener.fd = std::move(*fd);
     const int number = listener.fd.get();
-    listeners_.emplace(pool.listen, std::move(listener));
+    listeners_.emplace(address, std::move(listener));
     return number;
 }
 

@@ -20,6 +20,9 @@ class Listeners {
   public:
     /// The socket for this pool's address: the one that is there, or a new one.
     [[nodiscard]] Result<int> acquire(const config::PoolSettings& pool);
+    /// The same for another address of the pool (pm.status_listen): owner, group, mode and ACL are
+    /// the pool's, the backlog is the default.
+    [[nodiscard]] Result<int> acquire(const config::PoolSettings& pool, const std::string& address);
 
     /// Closes every socket whose address is not in `addresses`, removes its file.
     void keepOnly(const std::set<std::string>& addresses);
@@ -27,6 +30,8 @@ class Listeners {
     [[nodiscard]] std::set<std::string> addresses() const;
 
   private:
+    Result<int> acquire(const config::PoolSettings& pool, const std::string& address, int backlog);
+
     struct Listener {
         UniqueFd fd;
         std::optional<SocketFile> file;

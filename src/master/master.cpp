@@ -106,6 +106,15 @@ Result<void> Master::openListeners(std::vector<PoolPlan>& plans) {
             return tl::make_unexpected(listener.error());
         }
         plan.listener = *listener;
+        const config::PoolSettings& pool = plan.inputs.pool;
+        if (!pool.statusListen.empty()) {
+            auto status = listeners_.acquire(pool, pool.statusListen);
+            if (!status) {
+                listeners_.keepOnly(before);
+                return tl::make_unexpected(status.error());
+            }
+            plan.statusListener = *status;
+        }
     }
     return {};
 }

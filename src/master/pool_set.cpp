@@ -364,14 +364,20 @@ void PoolSet::reopenLogs() {
 
 std::set<std::string> PoolSet::addresses() const {
     std::set<std::string> all;
+    const auto add = [&all](const PoolPlan& plan) {
+        all.insert(plan.inputs.pool.listen);
+        if (plan.statusListener >= 0) {
+            all.insert(plan.inputs.pool.statusListen);
+        }
+    };
     for (const Pool& pool : pools_) {
         if (pool.current) {
-            all.insert(pool.current->plan.inputs.pool.listen);
+            add(pool.current->plan);
         } else if (pool.plan) {
-            all.insert(pool.plan->inputs.pool.listen);
+            add(*pool.plan);
         }
         if (pool.incoming) {
-            all.insert(pool.incoming->plan.inputs.pool.listen);
+            add(pool.incoming->plan);
         }
     }
     return all;

@@ -33,6 +33,7 @@ struct PoolPlan {
     manager::ManagerInputs inputs;
     std::shared_ptr<UniqueFd> accessLog;  ///< null: none; shared by the generations that use it
     int listener = -1;                    ///< borrowed from Listeners
+    int statusListener = -1;              ///< the same for pm.status_listen; -1: none
 };
 
 struct Prepared {
