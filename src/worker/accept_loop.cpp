@@ -39,6 +39,7 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, Wait
                   .ordersFd = inputs.ordersFd,
                   .newestEpoch = &commands_->logEpoch,
                   .format = inputs.accessFormat,
+                  .suppressedPaths = &inputs.pool->accessSuppressPaths,
                   .errors = inputs.log}),
       handOver_(inputs),
       request_(inputs, connection_, slot, accessLog_) {}

@@ -1,6 +1,9 @@
 // Renders, reopens, writes.
 #include "worker/access_log.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "base/io.h"
 #include "worker/worker.h"
 
@@ -10,6 +13,7 @@ AccessLog::AccessLog(const Inputs& inputs)
     : fd_(inputs.fd),
       newestEpoch_(inputs.newestEpoch),
       format_(inputs.format),
+      suppressedPaths_(inputs.suppressedPaths),
       errors_(inputs.errors),
       orders_(UniqueFd(inputs.ordersFd)) {}
 
@@ -33,12 +37,28 @@ void AccessLog::takeNewest() {
     }
 }
 
+// Only plain successful reads: anything else at such a path is worth a line (spec logging §5.4).
+bool AccessLog::isSuppressed(const log::AccessFacts& facts) const {
+    if (suppressedPaths_ == nullptr || suppressedPaths_->empty() || facts.uri == nullptr ||
+        facts.method == nullptr || facts.query != nullptr || facts.contentLength > 0 ||
+        facts.status < 200 || facts.status > 299) {
+        return false;
+    }
+    const std::string_view method = facts.method;
+    return (method == "GET" || method == "HEAD") &&
+           std::any_of(suppressedPaths_->begin(), suppressedPaths_->end(),
+                       [&](const config::KeyValue& path) { return path.value == facts.uri; });
+}
+
 void AccessLog::write(const log::AccessFacts& facts) {
     // Descriptors are sent before the epoch is raised: what is not there now does not come for it.
     const std::uint32_t newest = newestEpoch_->load(std::memory_order_acquire);
     if (newest != checkedEpoch_) {
         takeNewest();
         checkedEpoch_ = newest;
+    }
+    if (isSuppressed(facts)) {
+        return;
     }
     line_.clear();
     const bool cut = format_->render(facts, line_);

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/io.h"
 #include "runtime/php/engine.h"
 #include "runtime/php/module.h"
 #include "runtime/php/state.h"
@@ -22,6 +23,7 @@ namespace {
 constexpr std::string_view kPhpPrefix = "PHP message: ";
 constexpr std::string_view kCut = "...";
 constexpr std::size_t kOwnLimit = 2048;
+constexpr int kLongestLine = 16 << 20;  // that of the manager, which reads these lines
 
 /// False when the peer is gone.
 bool sendToPeer(const char* text, std::size_t n) noexcept {
@@ -42,7 +44,18 @@ void writeLine(std::string_view prefix, const char* text, std::size_t n) noexcep
     const iovec parts[] = {{const_cast<char*>(prefix.data()), prefix.size()},
                            {const_cast<char*>(text), n},
                            {&newline, 1}};
-    [[maybe_unused]] const ssize_t ignored = ::writev(STDERR_FILENO, parts, 3);
+    const ssize_t written = ::writev(STDERR_FILENO, parts, 3);
+    // A signal may cut a line that is longer than the pipe.
+    std::size_t done = written > 0 ? static_cast<std::size_t>(written) : 0;
+    for (const iovec& part : parts) {
+        const std::size_t skipped = std::min(done, part.iov_len);
+        done -= skipped;
+        if (skipped < part.iov_len &&
+            !writeAll(STDERR_FILENO, {static_cast<const char*>(part.iov_base) + skipped,
+                                      part.iov_len - skipped})) {
+            return;
+        }
+    }
 }
 
 /// Ends `text` of `n` bytes in "..." when it is cut to `limit` bytes; the length that remains.
@@ -59,7 +72,7 @@ std::size_t cutTo(std::size_t limit, char* text, std::size_t n) noexcept {
 
 void prepareMessages(LogLevel level, int logLimit) {
     state.logLevel = level;
-    state.logLimit = static_cast<std::size_t>(std::clamp(logLimit, 64, 1 << 20));
+    state.logLimit = static_cast<std::size_t>(std::clamp(logLimit, 64, kLongestLine));
     std::free(state.message);
     state.messageSize = std::max(state.logLimit, kOwnLimit) + 1;
     state.message = static_cast<char*>(std::malloc(state.messageSize));
