@@ -2,15 +2,26 @@
 #include "base/io.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace muster {
+
+namespace {
+
+bool becomesWritable(int fd) noexcept {
+    constexpr int kPatienceMs = 100;
+    pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+    return ::poll(&ready, 1, kPatienceMs) > 0;
+}
+
+}  // namespace
 
 bool writeAll(int fd, std::string_view bytes) noexcept {
     while (!bytes.empty()) {
         const ssize_t n = ::write(fd, bytes.data(), bytes.size());
         if (n < 0) {
-            if (errno == EINTR) {
+            if (errno == EINTR || (errno == EAGAIN && becomesWritable(fd))) {
                 continue;
             }
             return false;
@@ -69,7 +80,7 @@ Result<std::string> readFile(const std::string& path, std::size_t limit) {
 }
 
 Result<UniqueFd> openAppend(const std::string& path) {
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600));
     if (!fd) {
         return errnoError("open(" + path + ")");
     }

@@ -1,4 +1,4 @@
-// Reading and writing whole buffers on blocking descriptors, EINTR handled.
+// Reading and writing whole buffers, EINTR handled.
 // May block. Any process; async-signal-safe.
 #pragma once
 
@@ -11,7 +11,8 @@
 
 namespace muster {
 
-/// Writes all of it; false with errno set when that fails.
+/// Writes all of it; false with errno set when that fails. Stderr may be a pipe that somebody else
+/// made non-blocking: a full one is waited for, but not for ever.
 bool writeAll(int fd, std::string_view bytes) noexcept;
 
 /// The whole file, at most `limit` bytes (more is an error).
@@ -20,7 +21,8 @@ bool writeAll(int fd, std::string_view bytes) noexcept;
 /// Rest of an open descriptor from offset 0 (memfd, file), at most `limit` bytes.
 [[nodiscard]] Result<std::string> readDescriptor(int fd, std::size_t limit);
 
-/// Opens for appending (O_WRONLY|O_APPEND|O_CREAT|O_CLOEXEC), mode 0600: log files.
+/// Opens for appending (O_WRONLY|O_APPEND|O_CREAT|O_CLOEXEC|O_NOCTTY), mode 0600: log
+/// files.
 [[nodiscard]] Result<UniqueFd> openAppend(const std::string& path);
 
 /// Duplicates with CLOEXEC.

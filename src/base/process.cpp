@@ -139,6 +139,16 @@ bool followParent(pid_t parent, int signal) {
     return ::getppid() == parent;
 }
 
+Result<void> fillStandardStreams() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        // The lowest free number is the one that is missing.
+        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) {
+            return errnoError("failed to init stdio: open(\"/dev/null\")");
+        }
+    }
+    return {};
+}
+
 Result<void> nullStandardStreams(std::initializer_list<int> fds) {
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null) {

@@ -59,6 +59,10 @@ void becomeSubreaper();
 /// Asks the kernel for `signal` when the parent dies; false when it is dead already.
 [[nodiscard]] bool followParent(pid_t parent, int signal);
 
+/// Opens /dev/null in the place of standard descriptors that are closed: otherwise the next files
+/// to be opened would be taken for them.
+Result<void> fillStandardStreams();
+
 /// Opens /dev/null over the given standard descriptors.
 Result<void> nullStandardStreams(std::initializer_list<int> fds);
 

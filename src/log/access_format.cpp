@@ -11,7 +11,8 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "log/escape.h"
+#include "base/escape.h"
+#include "log/access_json.h"
 
 namespace muster::log {
 namespace {
@@ -284,12 +285,22 @@ Result<AccessFormat> AccessFormat::compile(std::string_view format) {
     return compiled;
 }
 
+AccessFormat AccessFormat::json() {
+    AccessFormat format;
+    format.json_ = true;
+    return format;
+}
+
 bool AccessFormat::needsCpu() const {
-    return std::any_of(pieces_.begin(), pieces_.end(),
-                       [](const Piece& piece) { return piece.token == 'C'; });
+    return json_ || std::any_of(pieces_.begin(), pieces_.end(),
+                                [](const Piece& piece) { return piece.token == 'C'; });
 }
 
 bool AccessFormat::render(const AccessFacts& facts, std::string& text) const {
+    if (json_) {
+        renderAccessJson(facts, text);
+        return false;
+    }
     Line line(text);
     for (const Piece& piece : pieces_) {
         switch (piece.token) {

@@ -45,12 +45,14 @@ class AccessFormat {
   public:
     /// The error text is php-fpm's (spec logging.md §5.3).
     [[nodiscard]] static Result<AccessFormat> compile(std::string_view format);
+    /// log.format = json: every fact of the request as an object (access_json.h), never cut.
+    [[nodiscard]] static AccessFormat json();
 
     /// Appends one line, newline included, at most kMaxLine bytes; true when it was cut.
     /// An empty line appends nothing.
     bool render(const AccessFacts& facts, std::string& line) const;
 
-    [[nodiscard]] bool needsCpu() const;  ///< %C is there: costs system calls per request
+    [[nodiscard]] bool needsCpu() const;  ///< shows CPU time: costs system calls per request
 
     static constexpr std::size_t kMaxLine = 1024;
 
@@ -64,6 +66,7 @@ class AccessFormat {
     void addLiteral(char c);
 
     std::vector<Piece> pieces_;
+    bool json_ = false;
 };
 
 }  // namespace muster::log

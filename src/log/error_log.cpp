@@ -8,14 +8,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/io.h"
-#include "log/escape.h"
+#include "log/json_line.h"
 
 namespace muster::log {
 namespace {
@@ -61,15 +65,27 @@ LogLevel fromSpdlog(spdlog::level::level_enum level) {
 struct Format {
     ErrorLog::Style style = ErrorLog::Style::timestamped;
     bool detailed = false;  ///< level debug: microseconds, pid and place
+    bool json = false;
+    bool syslog = false;
     std::size_t limit = 1024;
 
+    [[nodiscard]] bool isJson() const { return json && style != ErrorLog::Style::worker; }
     [[nodiscard]] std::string prefix(LogLevel level, std::uint64_t nowNs) const;
     [[nodiscard]] std::string line(LogLevel level, std::string_view text,
                                    std::uint64_t nowNs) const;
+    [[nodiscard]] std::string jsonLine(LogLevel level, std::string_view text,
+                                       std::uint64_t nowNs) const;
 };
 
 std::string Format::prefix(LogLevel level, std::uint64_t nowNs) const {
+    constexpr const char* kPlace = "muster(), line 0: ";
     std::string prefix;
+    if (syslog) {
+        return prefix.append("[")
+            .append(logLevelName(level))
+            .append("] ")
+            .append(detailed ? kPlace : "");
+    }
     if (style == ErrorLog::Style::timestamped) {
         prefix += '[';
         prefix +=
@@ -88,12 +104,15 @@ std::string Format::prefix(LogLevel level, std::uint64_t nowNs) const {
         if (style == ErrorLog::Style::timestamped) {
             prefix += "pid " + std::to_string(::getpid()) + ", ";
         }
-        prefix += "muster(), line 0: ";
+        prefix += kPlace;
     }
     return prefix;
 }
 
 std::string Format::line(LogLevel level, std::string_view text, std::uint64_t nowNs) const {
+    if (isJson()) {
+        return jsonLine(level, text, nowNs);
+    }
     std::string line = prefix(level, nowNs);
     for (const char c : text) {
         // Longer than the buffer is decided; the rest of a huge text need not be looked at.
@@ -111,7 +130,57 @@ std::string Format::line(LogLevel level, std::string_view text, std::uint64_t no
         line.resize(std::min(limit, kFormatBuffer) - 1 - kCutMark.size());
         line += kCutMark;
     }
-    line += '\n';
+    return line;
+}
+
+/// "www" and 12 of "[pool www] child 12 exited …".
+struct Subject {
+    std::string_view pool;
+    std::optional<std::int64_t> child;
+};
+
+Subject subjectOf(std::string_view text) {
+    constexpr std::string_view kPool = "[pool ";
+    constexpr std::string_view kEnd = "] ";
+    constexpr std::string_view kChild = "child ";
+    Subject subject;
+    const std::size_t end = text.find(kEnd);
+    if (!text.starts_with(kPool) || end == std::string_view::npos) {
+        return subject;
+    }
+    subject.pool = text.substr(kPool.size(), end - kPool.size());
+    text.remove_prefix(end + kEnd.size());
+    if (text.starts_with(kChild)) {
+        text.remove_prefix(kChild.size());
+        std::int64_t pid = 0;
+        if (std::from_chars(text.data(), text.data() + text.size(), pid).ec == std::errc()) {
+            subject.child = pid;
+        }
+    }
+    return subject;
+}
+
+std::string Format::jsonLine(LogLevel level, std::string_view text, std::uint64_t nowNs) const {
+    std::string line;
+    JsonLine record(line);
+    record.time("time", nowNs);
+    record.text("level", logLevelName(level));
+    record.number("pid", ::getpid());
+    const Subject subject = subjectOf(text);
+    if (!subject.pool.empty()) {
+        record.text("pool", subject.pool);
+    }
+    if (subject.child) {
+        record.number("child", *subject.child);
+    }
+    const std::size_t most = std::max(limit, kFormatBuffer);
+    if (text.size() < most) {
+        record.text("message", text);
+    } else {
+        record.text("message",
+                    std::string(text.substr(0, most - 1 - kCutMark.size())).append(kCutMark));
+    }
+    record.end();
     return line;
 }
 
@@ -134,26 +203,60 @@ class LineFormatter final : public spdlog::formatter {
     const Format* format_;
 };
 
-/// Writes each line with one write(2). The descriptor is borrowed; -1 writes nothing.
+/// Writes each line with one write(2), or sends it to syslog. The descriptor is borrowed; -1 writes
+/// nothing.
 class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   public:
     explicit DescriptorSink(const Format* format)
-        : base_sink(std::make_unique<LineFormatter>(format)) {}
-    void setDescriptor(int fd) { fd_ = fd; }
+        : base_sink(std::make_unique<LineFormatter>(format)), format_(format) {}
+    void setDescriptor(int fd) {
+        fd_ = fd;
+        syslog_.reset();
+    }
+    void setSyslog(int socket, const SyslogIdentity& identity) {
+        fd_ = socket;
+        syslog_.emplace(socket, identity);
+    }
     [[nodiscard]] int descriptor() const { return fd_; }
+
+    /// A line that is complete but for its newline.
+    void put(LogLevel level, std::string_view line) {
+        if (fd_ < 0) {
+            return;
+        }
+        if (!syslog_) {
+            writeAll(fd_, std::string(line).append(1, '\n'));
+            return;
+        }
+        if (lost_ > 0 && syslog_->write(LogLevel::warning, lostText())) {
+            lost_ = 0;
+        }
+        if (!syslog_->write(level, line)) {
+            ++lost_;
+        }
+    }
 
   protected:
     void sink_it_(const spdlog::details::log_msg& message) override {
         if (fd_ >= 0) {
             spdlog::memory_buf_t line;
             formatter_->format(message, line);
-            writeAll(fd_, {line.data(), line.size()});
+            put(fromSpdlog(message.level), {line.data(), line.size()});
         }
     }
     void flush_() override {}
 
   private:
+    [[nodiscard]] std::string lostText() const {
+        return format_->line(LogLevel::warning,
+                             std::to_string(lost_) + " messages could not be sent to syslog",
+                             wallNs());
+    }
+
+    const Format* format_;
     int fd_ = -1;
+    std::optional<SyslogWriter> syslog_;
+    std::uint64_t lost_ = 0;
 };
 
 }  // namespace
@@ -190,28 +293,45 @@ void ErrorLog::setStyle(Style style) {
     state_->format.style = style;
 }
 
+void ErrorLog::setFormat(config::LogFormat format) {
+    state_->format.json = format == config::LogFormat::json;
+}
+
+bool ErrorLog::isJson() const {
+    return state_->format.isJson();
+}
+
 void ErrorLog::setLimit(int bytes) {
     state_->format.limit = std::max(kSmallestLimit, static_cast<std::size_t>(std::max(bytes, 0)));
 }
 
 void ErrorLog::setTarget(int fd, bool echoToStderr) {
+    state_->format.syslog = false;
     state_->target->setDescriptor(fd);
     // Never twice to the same place.
     state_->echo->setDescriptor(echoToStderr && fd != STDERR_FILENO ? STDERR_FILENO : -1);
+}
+
+void ErrorLog::setSyslog(int socket, const SyslogIdentity& identity, bool echoToStderr) {
+    state_->format.syslog = true;
+    state_->target->setSyslog(socket, identity);
+    state_->echo->setDescriptor(echoToStderr ? STDERR_FILENO : -1);
 }
 
 int ErrorLog::target() const {
     return state_->target->descriptor();
 }
 
+std::size_t ErrorLog::longestLine() const {
+    return state_->format.syslog ? kLongestSyslogText : std::numeric_limits<std::size_t>::max();
+}
+
 void ErrorLog::write(LogLevel level, std::string_view text) {
     state_->logger.log(toSpdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
 
-void ErrorLog::writeRaw(std::string_view line) {
-    std::string whole(line);
-    whole += '\n';
-    writeAll(target(), whole);
+void ErrorLog::writeRaw(LogLevel level, std::string_view line) {
+    state_->target->put(level, line);
 }
 
 std::string ErrorLog::prefix(LogLevel level) const {

@@ -1,9 +1,9 @@
-// The error log in php-fpm's format (spec logging.md §1–2, §3.4), one write(2) per line.
+// The error log in php-fpm's format (spec logging.md §1–2, §3.4) or as JSON, one write(2) per line.
 //
 // Built on spdlog with sinks of our own. One ErrorLog per process, used by its single thread:
-// the master writes to the log file and, until launched, copies NOTICE and above to stderr; a
-// manager writes to the descriptor it was given; a worker writes "LEVEL: text" to fd 2. Never
-// throws; a failing write is dropped (there is nowhere left to say so).
+// the master writes to the log file or syslog and, until launched, copies NOTICE and above to
+// stderr; a manager writes to the descriptor it was given; a worker writes "LEVEL: text" to fd 2,
+// whatever the format. Never throws; a failing write is dropped (there is nowhere left to say so).
 #pragma once
 
 #include <memory>
@@ -12,6 +12,8 @@
 
 #include "base/log_level.h"
 #include "base/unique_fd.h"
+#include "config/settings.h"
+#include "log/syslog_writer.h"
 
 namespace muster::log {
 
@@ -31,13 +33,19 @@ class ErrorLog {
     void setLevel(LogLevel level);
     [[nodiscard]] LogLevel level() const;
     void setStyle(Style style);
+    void setFormat(config::LogFormat format);
+    [[nodiscard]] bool isJson() const;
     /// Ordinary messages longer than this are cut to limit-1 bytes ending in "..." when the
     /// formatting buffer of 2048 bytes would overflow (spec logging.md §3.4).
     void setLimit(int bytes);
 
     /// From now on lines go to `fd` (borrowed). With `echoToStderr`, NOTICE and above also to fd 2.
     void setTarget(int fd, bool echoToStderr);
+    /// From now on lines go to syslog through `socket` (borrowed), as "[NOTICE] text".
+    void setSyslog(int socket, const SyslogIdentity& identity, bool echoToStderr);
     [[nodiscard]] int target() const;
+    /// Bytes that fit into one line of the target, whatever log_limit says.
+    [[nodiscard]] std::size_t longestLine() const;
 
     /// One message is one line: control characters but tab are written as \xHH.
     void write(LogLevel level, std::string_view text);
@@ -47,9 +55,9 @@ class ErrorLog {
     void error(std::string_view text) { write(LogLevel::error, text); }
     void alert(std::string_view text) { write(LogLevel::alert, text); }
 
-    /// A finished line (no newline) to the target as it is, whatever the level: undecorated
-    /// worker output.
-    void writeRaw(std::string_view line);
+    /// A finished line of worker output (no newline) to the target as it is, whatever the level
+    /// of the log; `level` is what syslog is told.
+    void writeRaw(LogLevel level, std::string_view line);
 
     /// "[20-Nov-2026 23:02:29] WARNING: ", with microseconds and pid at debug level: the prefix
     /// that worker-output lines carry.

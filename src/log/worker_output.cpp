@@ -1,12 +1,15 @@
 // Splits, escapes, wraps, decorates and limits the output of one worker.
 #include "log/worker_output.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
 
 #include "base/clock.h"
-#include "log/escape.h"
+#include "base/escape.h"
+#include "log/json_line.h"
 
 namespace muster::log {
 namespace {
@@ -14,21 +17,39 @@ namespace {
 constexpr std::uint64_t kBurstSeconds = 4;
 // Room for text on a line, however long the prefix is.
 constexpr std::size_t kSmallestBudget = 16;
+// What a record of JSON has besides its text, about.
+constexpr std::size_t kRecordOverhead = 160;
+// Room that is kept between lines; what a very long one took is given back.
+constexpr std::size_t kKeptCapacity = 65536;
+constexpr std::string_view kClosed = ", pipe is closed";
+
+/// Bytes at the end that begin a UTF-8 character without completing it.
+std::size_t incompleteTail(std::string_view text) {
+    for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
+        const auto byte = static_cast<unsigned char>(text[text.size() - back]);
+        if ((byte & 0xC0U) != 0x80) {
+            const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+            return length > back ? back : 0;
+        }
+    }
+    return 0;
+}
 
 }  // namespace
 
 WorkerOutput::WorkerOutput(ErrorLog& log, WorkerOutputOptions options)
-    : log_(&log), options_(std::move(options)), tokens_(options_.bytesPerSecond * kBurstSeconds) {}
+    : log_(&log),
+      options_(std::move(options)),
+      tokens_(static_cast<std::int64_t>(options_.bytesPerSecond * kBurstSeconds)) {}
 
 void WorkerOutput::feed(OutputStream stream, std::string_view bytes, std::uint64_t nowNs) {
     refill(nowNs);
-    const auto limit = static_cast<std::size_t>(std::max(options_.lineLimit, 0));
-    overhead_ = 1 + (options_.decorate ? prefix().size() + 2 : 0);
-    budget_ = limit > overhead_ + kSmallestBudget ? limit - overhead_ : kSmallestBudget;
+    heard_ = true;
     if (stream != stream_) {
         endLine();
         stream_ = stream;
     }
+    measure();
     if (stream == OutputStream::err) {
         feedErr(bytes);
     } else {
@@ -37,21 +58,46 @@ void WorkerOutput::feed(OutputStream stream, std::string_view bytes, std::uint64
     tick(nowNs_);
 }
 
+/// How much text a line has room for. The newline is within the limit, but php-fpm forgets it for
+/// a bare line that is not buffered.
+void WorkerOutput::measure() {
+    const std::size_t limit = std::min({static_cast<std::size_t>(std::max(options_.lineLimit, 0)),
+                                        kLongestLine, log_->longestLine()});
+    overhead_ = options_.decorate ? prefix().size() + 3 : options_.buffer ? 1 : 0;
+    if (log_->isJson()) {
+        overhead_ = 1;
+    }
+    budget_ = limit > overhead_ + kSmallestBudget ? limit - overhead_ : kSmallestBudget;
+}
+
 void WorkerOutput::tick(std::uint64_t nowNs) {
     if (dropped_ > 0 && nowNs >= droppingSinceNs_ + kNsPerSecond) {
         reportDropped();
     }
 }
 
-void WorkerOutput::finish() {
+void WorkerOutput::closed(OutputStream stream, bool atOnce) {
+    if (stream == OutputStream::err) {
+        flushMarker();
+    }
+    suffix_ = atOnce ? kClosed : std::string_view();
+    endLine();
+    suffix_ = {};
+}
+
+// The worker died within the marker: what is there of it is text after all.
+void WorkerOutput::flushMarker() {
     if (markerSeen_ > 0) {
-        // The worker died within the marker: what is there of it is text after all.
         if (stream_ != OutputStream::err) {
             endLine();
             stream_ = OutputStream::err;
         }
         append(kRequestEndMarker.substr(0, std::exchange(markerSeen_, 0)));
     }
+}
+
+void WorkerOutput::finish() {
+    flushMarker();
     endLine();
     if (dropped_ > 0) {
         reportDropped();
@@ -66,8 +112,9 @@ void WorkerOutput::refill(std::uint64_t nowNs) {
     // Beyond the burst's time the bucket is full anyway.
     const std::uint64_t passedMs =
         std::min((nowNs_ - refilledNs_) / kNsPerMs, kBurstSeconds * 1000);
-    const std::uint64_t most = options_.bytesPerSecond * kBurstSeconds;
-    tokens_ = std::min(most, tokens_ + options_.bytesPerSecond * passedMs / 1000);
+    const auto most = static_cast<std::int64_t>(options_.bytesPerSecond * kBurstSeconds);
+    const auto earned = static_cast<std::int64_t>(options_.bytesPerSecond * passedMs / 1000);
+    tokens_ = std::min(most, tokens_ + earned);
     refilledNs_ = nowNs_;
 }
 
@@ -97,8 +144,10 @@ void WorkerOutput::feedErr(std::string_view bytes) {
 
 void WorkerOutput::append(std::string_view bytes) {
     while (!bytes.empty()) {
-        const auto* special = std::find_if(bytes.begin(), bytes.end(),
-                                           [](char c) { return isControl(c) && c != '\t'; });
+        const bool original = log_->isJson();
+        const auto* special = std::find_if(bytes.begin(), bytes.end(), [original](char c) {
+            return original ? c == '\n' : isControl(c) && c != '\t';
+        });
         const auto plain = static_cast<std::size_t>(special - bytes.begin());
         appendFitting(bytes.substr(0, plain));
         bytes.remove_prefix(plain);
@@ -121,7 +170,7 @@ void WorkerOutput::appendFitting(std::string_view text) {
     while (!text.empty()) {
         // A full line is written when more comes, not before: a newline may be next.
         if (room() == 0) {
-            emit();
+            emitFull();
         }
         const std::string_view fitting = text.substr(0, room());
         text_ += fitting;
@@ -132,7 +181,7 @@ void WorkerOutput::appendFitting(std::string_view text) {
 
 void WorkerOutput::appendControl(char c) {
     if (room() < kEscapedSize) {
-        emit();
+        emitFull();
     }
     appendEscaped(text_, c);
     ++pendingRaw_;
@@ -140,27 +189,79 @@ void WorkerOutput::appendControl(char c) {
 
 void WorkerOutput::endLine() {
     if (!text_.empty()) {
-        emit();
+        emit(false);
     }
 }
 
-void WorkerOutput::emit() {
+void WorkerOutput::emitFull() {
+    // Half a character would be lost from both records.
+    const std::size_t tail = log_->isJson() ? incompleteTail(text_) : 0;
+    const std::string next = text_.substr(text_.size() - tail);
+    text_.resize(text_.size() - tail);
+    pendingRaw_ -= tail;
+    emit(true);
+    text_ = next;
+    pendingRaw_ = tail;
+}
+
+void WorkerOutput::emit(bool continued) {
     const bool wanted = !options_.decorate || log_->level() <= LogLevel::warning;
-    if (wanted) {
-        // The whole line is charged, not only its text: a flood of short lines is one, too.
-        const std::size_t cost = text_.size() + overhead_;
-        if (options_.bytesPerSecond != 0 && cost > tokens_) {
-            if (dropped_ == 0) {
-                droppingSinceNs_ = nowNs_;
-            }
-            dropped_ += pendingRaw_;
-        } else {
-            tokens_ -= std::min<std::uint64_t>(tokens_, cost);
-            log_->writeRaw(options_.decorate ? prefix() + '"' + text_ + '"' : text_);
-        }
+    if (wanted && mayWrite()) {
+        log_->isJson() ? writeRecord(continued) : writeText();
+    }
+    if (text_.capacity() > kKeptCapacity) {
+        text_ = std::string();
     }
     text_.clear();
     pendingRaw_ = 0;
+}
+
+bool WorkerOutput::mayWrite() {
+    if (options_.bytesPerSecond == 0) {
+        return true;
+    }
+    if (tokens_ <= 0) {
+        if (dropped_ == 0) {
+            droppingSinceNs_ = nowNs_;
+        }
+        dropped_ += pendingRaw_;
+        return false;
+    }
+    // The whole line is charged, not only its text: a flood of short lines is one, too.
+    const std::size_t around = log_->isJson() ? kRecordOverhead : overhead_;
+    tokens_ -= static_cast<std::int64_t>(text_.size() + around);
+    return true;
+}
+
+void WorkerOutput::writeText() {
+    if (!options_.decorate) {
+        log_->writeRaw(LogLevel::warning, text_);
+        return;
+    }
+    std::string line = prefix() + '"' + text_ + '"';
+    const std::size_t room = budget_ - std::min(budget_, text_.size());
+    line += suffix_.substr(0, room);
+    log_->writeRaw(LogLevel::warning, line);
+    if (suffix_.size() > room) {
+        log_->writeRaw(LogLevel::warning, prefix().append(suffix_.substr(room)));
+    }
+}
+
+void WorkerOutput::writeRecord(bool continued) {
+    std::string line;
+    JsonLine json(line);
+    json.time("time", wallNs());
+    json.text("level", logLevelName(LogLevel::warning));
+    json.number("pid", ::getpid());
+    json.text("pool", options_.pool);
+    json.number("child", options_.pid);
+    json.text("stream", stream_ == OutputStream::out ? "stdout" : "stderr");
+    json.text("message", text_);
+    if (continued) {
+        json.flag("continued", true);
+    }
+    json.end();
+    log_->writeRaw(LogLevel::warning, line);
 }
 
 void WorkerOutput::reportDropped() {

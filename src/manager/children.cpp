@@ -69,6 +69,7 @@ void Children::watchOutput(Child& child) {
     options.pid = child.pid;
     options.decorate = inputs.pool.decorateWorkersOutput;
     options.lineLimit = inputs.logLimit;
+    options.buffer = inputs.logBuffering;
     child.output = std::make_unique<log::WorkerOutput>(*shared_->log, std::move(options));
     child.outWatch = loop_->whenReadable(
         child.out.get(), [this, &child] { readOutput(child, log::OutputStream::out); });
@@ -79,6 +80,7 @@ void Children::watchOutput(Child& child) {
 void Children::readOutput(Child& child, log::OutputStream stream) {
     const bool isOut = stream == log::OutputStream::out;
     UniqueFd& fd = isOut ? child.out : child.err;
+    const bool first = !child.output->heardAnything();
     char block[16384];
     // A bounded turn: a worker that floods must not keep the manager from its other work.
     for (int turn = 0; turn < 8; ++turn) {
@@ -98,6 +100,7 @@ void Children::readOutput(Child& child, log::OutputStream stream) {
                                 " said into " + (isOut ? "stdout" : "stderr") + ": " +
                                 errnoText(errno) + " (" + std::to_string(errno) + ")");
         }
+        child.output->closed(stream, first && child.output->heardAnything());
         (isOut ? child.outWatch : child.errWatch).cancel();
         fd.reset();
         return;

@@ -41,6 +41,11 @@ std::string encodeInputs(const ManagerInputs& inputs) {
         {"iniDefinitions", definitions},
         {"logLevel", static_cast<int>(inputs.logLevel)},
         {"logLimit", inputs.logLimit},
+        {"logFormat", static_cast<int>(inputs.logFormat)},
+        {"logBuffering", inputs.logBuffering},
+        {"toSyslog", inputs.syslog.has_value()},
+        {"syslogIdent", bytesOf(inputs.syslog ? inputs.syslog->ident : std::string())},
+        {"syslogFacility", inputs.syslog ? inputs.syslog->facility : 0},
         {"masterPid", inputs.masterPid},
         {"stopTimeoutMs", inputs.stopTimeoutMs},
     };
@@ -72,6 +77,12 @@ Result<ManagerInputs> decodeInputs(const std::string& text) {
         }
         inputs.logLevel = static_cast<LogLevel>(document.at("logLevel").get<int>());
         document.at("logLimit").get_to(inputs.logLimit);
+        inputs.logFormat = static_cast<config::LogFormat>(document.at("logFormat").get<int>());
+        document.at("logBuffering").get_to(inputs.logBuffering);
+        if (document.at("toSyslog").get<bool>()) {
+            inputs.syslog = {textOf(document.at("syslogIdent")),
+                             document.at("syslogFacility").get<int>()};
+        }
         document.at("masterPid").get_to(inputs.masterPid);
         document.at("stopTimeoutMs").get_to(inputs.stopTimeoutMs);
         return inputs;

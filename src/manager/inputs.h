@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/log_level.h"
 #include "base/result.h"
 #include "config/settings.h"
+#include "log/syslog_writer.h"
 
 namespace muster::manager {
 
@@ -38,6 +40,9 @@ struct ManagerInputs {
     std::vector<std::pair<std::string, std::string>> iniDefinitions;  ///< -d
     LogLevel logLevel = LogLevel::notice;
     int logLimit = 1024;
+    config::LogFormat logFormat = config::LogFormat::text;
+    bool logBuffering = true;
+    std::optional<log::SyslogIdentity> syslog;  ///< kErrorLogFd is a socket to syslog
     int masterPid = 0;
     int stopTimeoutMs = 0;  ///< deadline when the master vanishes and the workers must finish
 };

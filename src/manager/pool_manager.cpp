@@ -108,7 +108,7 @@ void PoolManager::onMessage(const ControlMessage& message, ReceivedMessage& rece
             drain(static_cast<DrainMode>(message.value), milliseconds(message.deadlineMs));
             break;
         case MessageType::logs:
-            reopenLogs(received);
+            reopenLogs(message, received);
             break;
         case MessageType::addTotals:
             pen_.addRetired(message.totals);
@@ -285,14 +285,20 @@ void PoolManager::finishIfEmpty() {
 
 // --- Logs -----------------------------------------------------------------------------------
 
-void PoolManager::reopenLogs(ReceivedMessage& received) {
+void PoolManager::reopenLogs(const ControlMessage& message, ReceivedMessage& received) {
     // The numbers stay, so that everything that knows them writes to the new files at once.
     if (received.descriptors.empty() ||
         ::dup3(received.descriptors[0].get(), kErrorLogFd, O_CLOEXEC) < 0) {
         parts_.log->error(poolPrefix() + "unable to re-opened error log file");
         return;
     }
-    ::dup2(kErrorLogFd, STDERR_FILENO);
+    if (const auto syslog = syslogIn(message)) {
+        parts_.log->setSyslog(kErrorLogFd, *syslog, false);
+        ::dup2(STDIN_FILENO, STDERR_FILENO);  // /dev/null: stray lines cannot be told to syslog
+    } else {
+        parts_.log->setTarget(kErrorLogFd, false);
+        ::dup2(kErrorLogFd, STDERR_FILENO);
+    }
     if (parts_.workers->accessLogFd < 0 || received.descriptors.size() < 2) {
         return;
     }

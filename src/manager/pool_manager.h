@@ -77,7 +77,7 @@ class PoolManager {
     [[nodiscard]] PoolLoad observe();
     void logLoad(const PoolLoad& load);
     void writeCommands();
-    void reopenLogs(ReceivedMessage& received);
+    void reopenLogs(const ControlMessage& message, ReceivedMessage& received);
 
     // Parked connections.
     void handOut();

@@ -15,6 +15,22 @@ void ControlMessage::setText(std::string_view words) {
     text[length] = '\0';
 }
 
+ControlMessage logsMessage(const std::optional<log::SyslogIdentity>& syslog) {
+    ControlMessage message{.type = MessageType::logs};
+    if (syslog) {
+        message.value = 1 + static_cast<std::uint32_t>(syslog->facility);
+        message.setText(syslog->ident);
+    }
+    return message;
+}
+
+std::optional<log::SyslogIdentity> syslogIn(const ControlMessage& logs) {
+    if (logs.value == 0) {
+        return std::nullopt;
+    }
+    return log::SyslogIdentity{logs.text, static_cast<int>(logs.value - 1)};
+}
+
 Result<void> sendControl(MessageChannel& channel, const ControlMessage& message,
                          std::span<const int> descriptors) {
     return channel.send(std::as_bytes(std::span(&message, 1)), descriptors);

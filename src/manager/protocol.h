@@ -7,10 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/message_channel.h"
+#include "log/syslog_writer.h"
 #include "scoreboard/layout.h"
 
 namespace muster::manager {
@@ -23,7 +25,8 @@ enum class MessageType : std::uint32_t {
     // master → manager
     start = 101,      ///< fork the first workers; `totals` of the generation before
     drain = 102,      ///< finish what was accepted; `value`: a DrainMode; `deadlineMs`
-    logs = 103,       ///< new descriptors: error log, then access log if the pool has one
+    logs = 103,       ///< new descriptors: error log, then access log if the pool has one; of
+                      ///< syslog `value` is 1 + the facility, `text` the ident
     addTotals = 104,  ///< what an earlier generation counted since `start`
     heir = 105,       ///< a channel: where parked connections go once this generation drains
     adopt = 106,      ///< a channel: parked connections of an earlier generation come from there
@@ -43,6 +46,10 @@ struct ControlMessage {
 
     void setText(std::string_view words);
 };
+
+/// MessageType::logs and what it says of syslog.
+[[nodiscard]] ControlMessage logsMessage(const std::optional<log::SyslogIdentity>& syslog);
+[[nodiscard]] std::optional<log::SyslogIdentity> syslogIn(const ControlMessage& logs);
 
 Result<void> sendControl(MessageChannel& channel, const ControlMessage& message,
                          std::span<const int> descriptors = {});

@@ -94,7 +94,9 @@ Result<void> attachParts(Manager& manager) {
     workers.log = &manager.log;
     workers.listenFd = kListenFd;
     if (!manager.inputs.pool.accessLog.empty()) {
-        auto format = log::AccessFormat::compile(manager.inputs.pool.accessFormat);
+        auto format = manager.inputs.logFormat == config::LogFormat::json
+                          ? log::AccessFormat::json()
+                          : log::AccessFormat::compile(manager.inputs.pool.accessFormat);
         if (!format) {
             return tl::make_unexpected(format.error());
         }
@@ -153,6 +155,10 @@ int managerMain() {
     manager.inputs = std::move(*inputs);
     manager.log.setLevel(manager.inputs.logLevel);
     manager.log.setLimit(manager.inputs.logLimit);
+    manager.log.setFormat(manager.inputs.logFormat);
+    if (manager.inputs.syslog) {
+        manager.log.setSyslog(kErrorLogFd, *manager.inputs.syslog, false);
+    }
     // Held back until the handlers stand, which must be after the runtime: a preload script makes
     // the engine install handlers of its own.
     blockSignals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});

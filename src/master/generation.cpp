@@ -120,10 +120,10 @@ void Generation::kill() {
     ::kill(pid_, SIGKILL);
 }
 
-Result<void> Generation::sendLogs(int errorLog, int accessLog) {
-    const std::array<int, 2> descriptors{errorLog, accessLog};
-    const std::size_t count = accessLog >= 0 ? 2 : 1;
-    return manager::sendControl(channel_, {.type = MessageType::logs},
+Result<void> Generation::sendLogs(const Logs& logs) {
+    const std::array<int, 2> descriptors{logs.errorLog, logs.accessLog};
+    const std::size_t count = logs.accessLog >= 0 ? 2 : 1;
+    return manager::sendControl(channel_, manager::logsMessage(logs.syslog),
                                 std::span(descriptors).first(count));
 }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/event_loop.h"
@@ -48,8 +49,13 @@ class Generation {
     void drain(manager::DrainMode mode, std::chrono::milliseconds deadline);
     void terminate();  ///< by SIGTERM, which a manager hears in every state
     void kill();
-    /// New descriptors for the error log and, when the pool has one, the access log.
-    Result<void> sendLogs(int errorLog, int accessLog);
+    /// Borrowed: new descriptors for the error log and, when the pool has one, the access log.
+    struct Logs {
+        int errorLog = -1;
+        int accessLog = -1;
+        std::optional<log::SyslogIdentity> syslog;  ///< the error log is syslog
+    };
+    Result<void> sendLogs(const Logs& logs);
     void addTotals(const scoreboard::Totals& totals);
     /// Connects the managers, so that this one's parked connections go to `heir` when it drains.
     Result<void> bequeathTo(Generation& heir);

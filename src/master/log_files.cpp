@@ -2,83 +2,121 @@
 #include "master/log_files.h"
 
 #include <fcntl.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/io.h"
+#include "base/process.h"
 
 namespace muster::master {
 
-LogFiles::LogFiles(log::ErrorLog& log, bool terminal)
-    : log_(&log), terminal_(terminal), useFile_(!terminal) {
-    originalStderr_.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+LogFiles::LogFiles(log::ErrorLog& log, bool forceStderr)
+    : log_(&log), terminal_(forceStderr || ::isatty(STDERR_FILENO) == 1), useLog_(!terminal_) {}
+
+bool LogFiles::Destination::isSyslog() const {
+    return ::strcasecmp(path.c_str(), config::kSyslog) == 0;
 }
 
 void LogFiles::setDaemon(bool daemon) {
     daemon_ = daemon;
-    useFile_ = daemon || !terminal_;
+    useLog_ = daemon || !terminal_;
 }
 
-LogFiles::OriginalStderr::OriginalStderr(const LogFiles& files) {
-    if (files.launched_ && files.originalStderr_) {
-        tied_.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
-        ::dup2(files.originalStderr_.get(), STDERR_FILENO);
-    }
-}
-
-LogFiles::OriginalStderr::~OriginalStderr() {
-    if (tied_) {
-        ::dup2(tied_.get(), STDERR_FILENO);
-    }
-}
-
-Result<UniqueFd> LogFiles::openLog(const char* what, const std::string& path) const {
-    const OriginalStderr original(*this);
-    auto file = openAppend(path);
+Result<UniqueFd> LogFiles::openLog(const std::string& failure, const std::string& path) const {
+    const auto number = descriptorNamed(path);
+    auto file = number ? start_.openForAppending(*number) : openAppend(path);
     if (!file) {
-        file.error().what = std::string("failed to open ") + what + " (" + path + ")";
+        file.error().what = failure;
     }
     return file;
 }
 
-Result<void> LogFiles::open(const std::string& path) {
-    auto file = openLog("error_log", path);
+Result<UniqueFd> LogFiles::openDestination(const Destination& destination) const {
+    if (!destination.isSyslog()) {
+        return openLog("failed to open error_log (" + destination.path + ")", destination.path);
+    }
+    auto socket = log::openSyslogSocket();
+    if (socket && useLog_) {
+        // A log daemon that starts later is found by the first message after that.
+        if (auto connected = log::connectSyslog(socket->get()); !connected) {
+            log_->warning(connected.error().text());
+        }
+    }
+    return socket;
+}
+
+Result<void> LogFiles::open(const config::GlobalSettings& global) {
+    Destination wanted{global.errorLog, {global.syslogIdent, global.syslogFacility}};
+    if (file_ && wanted == destination_) {
+        return {};
+    }
+    return use(std::move(wanted));
+}
+
+Result<void> LogFiles::use(Destination destination) {
+    auto file = openDestination(destination);
     if (!file) {
         return tl::make_unexpected(file.error());
     }
-    path_ = path;
+    destination_ = std::move(destination);
     if (file_) {
         // Same number: whoever writes to it goes on without a gap.
         ::dup3(file->get(), file_.get(), O_CLOEXEC);
     } else {
         file_ = std::move(*file);
     }
-    if (useFile_) {
+    if (!useLog_) {
+        return {};
+    }
+    if (destination_.isSyslog()) {
+        log_->setSyslog(file_.get(), destination_.syslog, !launched_);
+    } else {
         log_->setTarget(file_.get(), !launched_);
     }
+    if (launched_) {
+        tieStderr();
+    }
     return {};
+}
+
+// A line that is not ours cannot be told to syslog.
+void LogFiles::tieStderr() const {
+    if (!destination_.isSyslog()) {
+        ::dup2(file_.get(), STDERR_FILENO);
+    } else if (auto null = nullStandardStreams({STDERR_FILENO}); !null) {
+        log_->error(null.error().text());
+    }
 }
 
 void LogFiles::launched() {
     launched_ = true;
     if (daemon_) {
-        originalStderr_.reset();  // whoever waits for its end must not wait for ours
+        start_.forget();
     }
-    if (useFile_ && file_) {
+    if (!useLog_ || !file_) {
+        return;
+    }
+    if (const auto identity = syslog()) {
+        log_->setSyslog(file_.get(), *identity, false);
+    } else {
         log_->setTarget(file_.get(), false);
-        ::dup2(file_.get(), STDERR_FILENO);
     }
+    tieStderr();
 }
 
 Result<void> LogFiles::reopen() {
-    auto opened = open(path_);
-    if (opened && useFile_) {
-        ::dup2(file_.get(), STDERR_FILENO);
-    }
-    return opened;
+    return use(destination_);
 }
 
 int LogFiles::target() const {
-    return useFile_ && file_ ? file_.get() : STDERR_FILENO;
+    return useLog_ && file_ ? file_.get() : STDERR_FILENO;
+}
+
+std::optional<log::SyslogIdentity> LogFiles::syslog() const {
+    return useLog_ && file_ && destination_.isSyslog() ? std::optional(destination_.syslog)
+                                                       : std::nullopt;
 }
 
 }  // namespace muster::master

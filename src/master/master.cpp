@@ -233,8 +233,8 @@ void Master::reload() {
             prepared.reset();
         }
     }
-    if (prepared && prepared->global.errorLog != global_.errorLog) {
-        if (auto opened = files_.open(prepared->global.errorLog); !opened) {
+    if (prepared) {
+        if (auto opened = files_.open(prepared->global); !opened) {
             log_.error(opened.error().text());
             listeners_.keepOnly(pools_.addresses());
             prepared.reset();
@@ -246,6 +246,7 @@ void Master::reload() {
     }
     log_.setLevel(prepared->global.effectiveLogLevel());
     log_.setLimit(prepared->global.logLimit);
+    log_.setFormat(prepared->global.logFormat);
     // These two belong to how the master was started and stay as they are until it ends.
     prepared->global.pid = global_.pid;
     prepared->global.daemonize = global_.daemonize;
@@ -341,12 +342,15 @@ int masterMain(const Invocation& invocation) {
     // An early reload or log signal must not kill the start (spec lifecycle §2 step 1).
     blockSignals({SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD});
     log::ErrorLog log;
+    if (auto filled = fillStandardStreams(); !filled) {
+        log.error(filled.error().text());
+        return failInitialisation(log, kExitConfiguration);
+    }
+    LogFiles files(log, invocation.line.forceStderr);
     if (auto null = nullStandardStreams({STDIN_FILENO, STDOUT_FILENO}); !null) {
         log.error(null.error().text());
         return failInitialisation(log, kExitConfiguration);
     }
-    const bool terminal = ::isatty(STDERR_FILENO) == 1 || invocation.line.forceStderr;
-    LogFiles files(log, terminal);
     auto prepared = prepare(invocation, log, files, true);
     if (invocation.line.action == Action::test) {
         return testConfiguration(invocation, log, prepared);

@@ -114,6 +114,7 @@ void PoolSet::launch(Pool& pool, PoolPlan plan) {
     descriptors.listener = plan.listener;
     descriptors.accessLog = plan.accessLog ? plan.accessLog->get() : -1;
     plan.inputs.masterPid = ::getpid();
+    plan.inputs.syslog = files_->syslog();
     auto generation = Generation::launch(
         plan.inputs, descriptors, pool.startedWallNs, *loop_,
         [this, &pool](Generation& which, const manager::ControlMessage& message) {
@@ -340,10 +341,11 @@ void PoolSet::reopenLogs() {
         UniqueFd* accessLog = incarnation.plan.accessLog.get();
         const std::string& path = incarnation.plan.inputs.pool.accessLog;
         if (accessLog != nullptr && reopened.insert(accessLog).second) {
-            auto file = files_->openLog("access log", path);
+            const std::string failure = "failed to open access log (" + path + ")";
+            auto file = files_->openLog(failure, path);
             // Same number, so that a restart of this plan inherits the new file.
             if (file && ::dup3(file->get(), accessLog->get(), O_CLOEXEC) < 0) {
-                file = errnoError("failed to open access log (" + path + ")");
+                file = errnoError(failure);
             }
             if (file) {
                 log_->notice("access log file re-opened");
@@ -353,7 +355,9 @@ void PoolSet::reopenLogs() {
             }
         }
         const auto sent = incarnation.generation->sendLogs(
-            files_->target(), accessLog != nullptr ? accessLog->get() : -1);
+            {.errorLog = files_->target(),
+             .accessLog = accessLog != nullptr ? accessLog->get() : -1,
+             .syslog = files_->syslog()});
         if (!sent) {
             log_->error(fmt::format("[pool {}] manager {} could not be given its logs: {}",
                                     incarnation.plan.inputs.pool.name,

@@ -65,6 +65,8 @@ manager::ManagerInputs inputsFor(const Invocation& invocation, const config::Glo
     inputs.iniDefinitions = invocation.line.iniDefinitions;
     inputs.logLevel = global.effectiveLogLevel();
     inputs.logLimit = global.logLimit;
+    inputs.logFormat = global.logFormat;
+    inputs.logBuffering = global.logBuffering;
     inputs.stopTimeoutMs = static_cast<int>(drainDeadline(global).count());
     return inputs;
 }
@@ -76,8 +78,18 @@ std::optional<PoolPlan> planPool(const Invocation& invocation, const config::Glo
     PoolPlan plan;
     plan.inputs = inputsFor(invocation, global, pool);
     bool sound = true;
+    if (pool.requestSlowlogTimeout != 0) {
+        // Opened again for each entry; whether that is possible is known now.
+        const auto file =
+            files.openLog("Unable to create or open slowlog(" + pool.slowlog + ")", pool.slowlog);
+        if (!file) {
+            log.error(file.error().text());
+            sound = false;
+        }
+    }
     if (!pool.accessLog.empty()) {
-        if (auto file = files.openLog("access log", pool.accessLog)) {
+        if (auto file = files.openLog("failed to open access log (" + pool.accessLog + ")",
+                                      pool.accessLog)) {
             plan.accessLog = std::make_shared<UniqueFd>(std::move(*file));
         } else {
             log.error(file.error().text());
@@ -149,10 +161,10 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
     if (outcome.parsed && openErrorLog) {
         log.setLevel(global.effectiveLogLevel());
         log.setLimit(global.logLimit);
+        log.setFormat(global.logFormat);
         files.setDaemon(global.daemonize);
         // Opened before the rest is judged, so that the errors reach the log, too.
-        const bool isPath = global.errorLog != config::kSyslog;
-        if (auto opened = isPath ? files.open(global.errorLog) : Result<void>{}; !opened) {
+        if (auto opened = files.open(global); !opened) {
             log.error(opened.error().text());
             outcome.valid = false;
         }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/escape.h"
 
 namespace muster::scoreboard {
 namespace {
@@ -35,11 +36,8 @@ class TextEncoder {
     void text(std::string_view label, std::string_view value) {
         begin(label);
         for (const char c : value) {
-            const auto byte = static_cast<unsigned char>(c);
-            if (byte < 0x20 || byte == 0x7F) {
-                char escaped[5];
-                std::snprintf(escaped, sizeof escaped, "\\x%02X", static_cast<unsigned>(byte));
-                body_ += escaped;
+            if (isControl(c)) {
+                appendEscaped(body_, c);
             } else {
                 body_ += c;
             }

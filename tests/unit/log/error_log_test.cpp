@@ -116,7 +116,7 @@ TEST_F(ErrorLogTest, an_empty_message_is_a_line) {
 
 TEST_F(ErrorLogTest, raw_lines_pass_whatever_the_level) {
     log_.setLevel(LogLevel::alert);
-    log_.writeRaw("as it is");
+    log_.writeRaw(LogLevel::warning, "as it is");
     EXPECT_EQ(file_.content(), "as it is\n");
 }
 
@@ -183,12 +183,12 @@ TEST(ErrorLog, a_target_that_cannot_be_written_is_no_trouble) {
     ErrorLog log;
     log.setTarget(-1, false);
     log.error("lost");
-    log.writeRaw("lost");
+    log.writeRaw(LogLevel::warning, "lost");
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
     log.setTarget(ends[0], false);
     log.error("lost");
-    log.writeRaw("lost");
+    log.writeRaw(LogLevel::warning, "lost");
     ::close(ends[0]);
     ::close(ends[1]);
 }

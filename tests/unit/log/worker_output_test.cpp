@@ -372,7 +372,7 @@ TEST(WorkerOutput, a_clock_that_goes_back_gives_nothing) {
         worker.err(std::string(100, 'x') + "\n");
         worker.nowNs -= kNsPerSecond / 2;
     }
-    EXPECT_LE(worker.content().size(), 4000U);
+    EXPECT_LE(worker.content().size(), 4000U + 101);  // the last line may be paid off later
 }
 
 TEST(WorkerOutput, random_bytes_give_printable_lines_within_the_limit) {

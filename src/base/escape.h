@@ -1,11 +1,11 @@
-// How bytes that could forge or break a log line are shown: \xHH.
+// How bytes that could forge or break a line of text are shown: \xHH.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <string>
 
-namespace muster::log {
+namespace muster {
 
 /// C0 controls and DEL. Bytes above 0x7F pass: they are UTF-8, or at worst unreadable.
 [[nodiscard]] constexpr bool isControl(char c) {
@@ -25,4 +25,4 @@ inline void appendEscaped(std::string& text, char c) {
     text.append(escape(c).data(), kEscapedSize);
 }
 
-}  // namespace muster::log
+}  // namespace muster
