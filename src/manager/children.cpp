@@ -15,11 +15,11 @@ namespace muster::manager {
 using scoreboard::Stage;
 
 Children::Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop,
-                   OnParked onParked)
+                   Heard heard)
     : shared_(&shared),
       pen_(&pen),
       loop_(&loop),
-      onParked_(std::move(onParked)),
+      heard_(std::move(heard)),
       slotUsed_(shared.segment->slotCount(), false) {}
 
 std::optional<std::uint32_t> Children::freeSlot() const {
@@ -54,8 +54,7 @@ Result<pid_t> Children::fork() {
     child.orders = std::move(place->managerOrders);
     child.out = std::move(place->outReader);
     child.err = std::move(place->errReader);
-    child.ordersWatch =
-        loop_->whenReadable(child.orders.fd(), [this, &child] { takeParked(child); });
+    child.ordersWatch = loop_->whenReadable(child.orders.fd(), [this, &child] { hear(child); });
     if (pool.catchWorkersOutput) {
         watchOutput(child);
     }
@@ -108,7 +107,7 @@ void Children::readOutput(Child& child, log::OutputStream stream) {
 }
 
 // A bounded turn, as for its output.
-void Children::takeParked(Child& child) {
+void Children::hear(Child& child) {
     constexpr int kTurn = 64;
     ReceivedMessage message;
     for (int i = 0; i < kTurn; ++i) {
@@ -124,7 +123,9 @@ void Children::takeParked(Child& child) {
             return;
         }
         if (auto parked = worker::parkedIn(message)) {
-            onParked_(std::move(*parked));
+            heard_.parked(std::move(*parked));
+        } else if (const auto refused = worker::refusedIn(message)) {
+            heard_.refused(*refused);
         }
     }
 }
@@ -136,7 +137,7 @@ std::optional<Departure> Children::bury(pid_t pid, int status) {
         return std::nullopt;
     }
     Child& child = *found;
-    takeParked(child);
+    hear(child);
     if (child.output) {
         if (child.out) {
             readOutput(child, log::OutputStream::out);

@@ -18,6 +18,7 @@
 #include "manager/worker_birth.h"
 #include "scoreboard/snapshot.h"
 #include "worker/parked_connection.h"
+#include "worker/peer_admission.h"
 
 namespace muster::manager {
 
@@ -50,10 +51,14 @@ struct Departure {
 class Children {
   public:
     /// All borrowed; they outlive the object.
-    /// `onParked`: a worker has sent a connection it does not want to wait for.
-    using OnParked = std::function<void(worker::ParkedConnection)>;
+    struct Heard {
+        /// A worker has sent a connection it does not want to wait for.
+        std::function<void(worker::ParkedConnection)> parked;
+        /// A worker has turned somebody away.
+        std::function<void(const worker::RefusedPeer&)> refused;
+    };
     Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop,
-             OnParked onParked);
+             Heard heard);
 
     /// Forks one worker into a free slot.
     [[nodiscard]] Result<pid_t> fork();
@@ -88,12 +93,12 @@ class Children {
     std::optional<std::uint32_t> freeSlot() const;
     void watchOutput(Child& child);
     void readOutput(Child& child, log::OutputStream stream);
-    void takeParked(Child& child);
+    void hear(Child& child);
 
     const WorkerTemplate* shared_;
     scoreboard::PoolWriter* pen_;
     EventLoop* loop_;
-    OnParked onParked_;
+    Heard heard_;
     std::list<Child> children_;  ///< newest first
     std::vector<bool> slotUsed_;
 };

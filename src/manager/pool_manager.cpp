@@ -35,10 +35,17 @@ PoolManager::PoolManager(const Parts& parts)
       pool_(parts.inputs->pool),
       pen_(*parts.workers->segment),
       parking_(*parts.loop, parkingLimits(pool_), parts.handOvers, [this] { handOut(); }),
-      children_(*parts.workers, pen_, *parts.loop, [this](worker::ParkedConnection parked) {
-          parking_.park(std::move(parked));
-          settleParked();
-      }) {}
+      refusals_(*parts.log, poolPrefix()),
+      children_(*parts.workers, pen_, *parts.loop,
+                {.parked =
+                     [this](worker::ParkedConnection parked) {
+                         parking_.park(std::move(parked));
+                         settleParked();
+                     },
+                 .refused =
+                     [this](const worker::RefusedPeer& refused) {
+                         refusals_.note(refused, monotonicNs());
+                     }}) {}
 
 ManagerExit PoolManager::run() {
     EventLoop& loop = *parts_.loop;
@@ -147,6 +154,7 @@ void PoolManager::onListenerReadable() {
 
 void PoolManager::onTick() {
     children_.tickOutputs(monotonicNs());
+    refusals_.tick();
     if (!isServing()) {
         return;
     }

@@ -17,6 +17,7 @@
 #include "manager/inputs.h"
 #include "manager/parking.h"
 #include "manager/protocol.h"
+#include "manager/refusal_log.h"
 #include "manager/respawn.h"
 #include "manager/scaling.h"
 
@@ -92,6 +93,7 @@ class PoolManager {
     const config::PoolSettings& pool_;
     scoreboard::PoolWriter pen_;
     Parking parking_;
+    RefusalLog refusals_;
     Children children_;
     struct Predecessor {
         MessageChannel channel;

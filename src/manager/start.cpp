@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "base/io.h"
 #include "base/limits.h"
@@ -26,6 +27,7 @@ struct Manager {
     MessageChannel channel{UniqueFd(kChannelFd)};
     scoreboard::Segment segment;
     log::AccessFormat accessFormat;
+    std::optional<worker::AllowedClients> allowedClients;
     WorkerTemplate workers;
     UniqueFd wake;
     MessageChannel handOvers;
@@ -103,6 +105,13 @@ Result<void> attachParts(Manager& manager) {
         manager.accessFormat = std::move(*format);
         workers.accessFormat = &manager.accessFormat;
         workers.accessLogFd = kAccessLogFd;
+    }
+    if (manager.inputs.pool.listenAllowedClients) {
+        manager.allowedClients.emplace(*manager.inputs.pool.listenAllowedClients);
+        workers.allowedClients = &*manager.allowedClients;
+        for (const std::string& problem : manager.allowedClients->problems()) {
+            manager.log.error("[pool " + manager.inputs.pool.name + "] " + problem);
+        }
     }
     manager.wake.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!manager.wake) {

@@ -58,6 +58,7 @@ int setUpInChild(const WorkerTemplate& shared, const WorkerPlace& place, pid_t m
     worker.handOverFd = shared.handOverFd;
     worker.accessLogFd = shared.accessLogFd;
     worker.accessFormat = shared.accessFormat;
+    worker.allowedClients = shared.allowedClients;
     worker.log = shared.log;
     worker.manager = manager;
     worker.master = inputs.masterPid;

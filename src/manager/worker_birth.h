@@ -16,6 +16,7 @@
 #include "log/error_log.h"
 #include "manager/inputs.h"
 #include "scoreboard/segment.h"
+#include "worker/allowed_clients.h"
 #include "worker/runtime.h"
 
 namespace muster::manager {
@@ -28,6 +29,7 @@ struct WorkerTemplate {
     scoreboard::Segment* segment = nullptr;
     log::ErrorLog* log = nullptr;
     const log::AccessFormat* accessFormat = nullptr;
+    const worker::AllowedClients* allowedClients = nullptr;  ///< null: everybody
     int listenFd = -1;
     int accessLogFd = -1;
     int wakeFd = -1;

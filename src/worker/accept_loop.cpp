@@ -42,6 +42,7 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, Wait
                   .suppressedPaths = &inputs.pool->accessSuppressPaths,
                   .errors = inputs.log}),
       handOver_(inputs),
+      admission_(inputs),
       request_(inputs, connection_, slot, accessLog_) {}
 
 WorkerExit AcceptLoop::run() {
@@ -129,6 +130,10 @@ bool AcceptLoop::openHandedOver() {
     handedOver_ = true;
     turnOfNewOnes_ = true;
     expectsBytes_ = true;
+    if (!admission_.admits(parked->connection.get())) {
+        connection_.abandon();
+        return true;
+    }
     peer_ = accessLog_.isOn() ? peerText(parked->connection.get()) : std::string();
     if (!connection_.resume(std::move(parked->connection), HandOver::headOf(*parked),
                             {facts_.requestId, facts_.lateData != 0})) {
@@ -152,6 +157,10 @@ UniqueFd AcceptLoop::acceptConnection() {
         return connection;
     }
     shortOfResources_ = false;
+    if (!admission_.admits(address, length)) {
+        connection.reset();
+        return connection;
+    }
     peer_ = accessLog_.isOn() ? addressText(address, length) : std::string();
     // Not free any more, but nothing is counted before the first byte.
     slot_->setStage(scoreboard::Stage::keepAlive);

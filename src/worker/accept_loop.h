@@ -13,6 +13,7 @@
 #include "scoreboard/segment.h"
 #include "worker/access_log.h"
 #include "worker/hand_over.h"
+#include "worker/peer_admission.h"
 #include "worker/served_request.h"
 #include "worker/wait_set.h"
 #include "worker/waiting_signals.h"
@@ -55,6 +56,7 @@ class AcceptLoop {
     scoreboard::Hints* hints_;
     AccessLog accessLog_;
     HandOver handOver_;
+    PeerAdmission admission_;
     fastcgi::ServerConnection connection_;
     ServedRequest request_;
     std::string peer_;            ///< of the connection; empty for unix sockets

@@ -18,6 +18,7 @@
 #include "log/access_format.h"
 #include "log/error_log.h"
 #include "scoreboard/segment.h"
+#include "worker/allowed_clients.h"
 #include "worker/runtime.h"
 
 namespace muster::worker {
@@ -56,7 +57,8 @@ struct WorkerInputs {
                            ///< hands over, so nothing is parked
     int accessLogFd = -1;  ///< -1: no access log
     const log::AccessFormat* accessFormat = nullptr;
-    log::ErrorLog* log = nullptr;  ///< already in worker style on fd 2
+    const AllowedClients* allowedClients = nullptr;  ///< null: everybody
+    log::ErrorLog* log = nullptr;                    ///< already in worker style on fd 2
     pid_t manager = 0;
     pid_t master = 0;
     std::string title;  ///< process title
