@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "base/clock.h"
+#include "worker/parked_connection.h"
 
 namespace muster::worker {
 namespace {
@@ -19,6 +20,7 @@ constexpr std::uint32_t kPerSecond = 16;
 
 static_assert(std::is_trivially_copyable_v<RefusedPeer> &&
               std::has_unique_object_representations_v<RefusedPeer>);
+static_assert(sizeof(RefusedPeer) != sizeof(ParkedFacts));
 
 }  // namespace
 
