@@ -1,0 +1,62 @@
+"""The fixtures: both programs, who runs them, and the comparison of one case."""
+
+import os
+
+import pytest
+
+from harness.program import Identity, remove_copies
+
+from . import differences, output
+from .programs import ORACLE, Programs
+
+
+@pytest.fixture(scope="session")
+def programs():
+    os.umask(0o022)
+    both = Programs()
+    yield both
+    both.close()
+    remove_copies()
+
+
+@pytest.fixture
+def who(request):
+    kind = getattr(request, "param", "any")
+    if kind == "any":
+        kind = "root" if os.geteuid() == 0 else "user"
+    if kind == "root" and os.geteuid() != 0:
+        pytest.skip("needs root")
+    return Identity(kind)
+
+
+def fail(text):
+    pytest.fail(text, pytrace=False)
+
+
+class Pair:
+    def __init__(self, programs, identity):
+        self._programs, self._identity = programs, identity
+
+    def check(self, case):
+        """Runs both and fails with a readable comparison."""
+        for name in case.differences:
+            assert name in differences.entries(), f"{name} is not in differences.md"
+        oracle = self._programs.run(ORACLE, case, self._identity)
+        said = oracle.stdout + oracle.stderr
+        if case.code is not None and oracle.code != case.code:
+            fail(f"php-fpm left with {oracle.code}, the case expects {case.code}:\n{said}")
+        for fragment in case.says:
+            fragment = self._programs.fill(fragment)
+            if fragment not in said:
+                fail(f"php-fpm does not say {fragment!r}:\n{said}")
+        candidate = self._programs.run(
+            self._programs.candidate(self._identity), case, self._identity
+        )
+        problems = output.compare(oracle, candidate, case, self._programs.fill)
+        if problems:
+            fail("\n".join(problems))
+
+
+@pytest.fixture
+def pair(programs, who):
+    return Pair(programs, who)
