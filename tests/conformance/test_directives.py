@@ -87,12 +87,35 @@ VALUES = {
     "level": ["debug", "notice", "warning", "warn", "error", "alert", "Debug", "NOTICE", "ALERT"]
     + ["", "emerg", "info", "0", "notices", "warn ing"],
     "mechanism": ["epoll", "EPOLL", "poll", "select", "kqueue", "port", "/dev/poll", "", "magic"],
-    "manager": ["static", "STATIC", "Dynamic", "OnDemand", "", "magic", "statics", "yes", '"static"'],
+    "manager": [
+        "static",
+        "STATIC",
+        "Dynamic",
+        "OnDemand",
+        "",
+        "magic",
+        "statics",
+        "yes",
+        '"static"',
+    ],
     "name": ["www-data", "nobody", "33", "", "no_such_name", "-1", "12x", "99999999999", "$pool"],
     "mode": ["0660", "660", "0", "0777", "07777"],
     "listen": ["9000", "127.0.0.1:9000", "[::1]:9000", "::1:9000", "localhost:9000", "*:9000"]
     + ["{dir}/other.sock", "other.sock", "$pool.sock", ""],
-    "uri": ["/x", "/a/b-c_d.e~f", "/", "", "x", "/a b", "/a?b", "/a%20", "/~", '"/a;b"', "//", "/é"],
+    "uri": [
+        "/x",
+        "/a/b-c_d.e~f",
+        "/",
+        "",
+        "x",
+        "/a b",
+        "/a?b",
+        "/a%20",
+        "/~",
+        '"/a;b"',
+        "//",
+        "/é",
+    ],
     "path": ["{dir}", "{dir}/file", "", "/nonexistent/x", "{dir}/$pool", "syslog", "file"],
     "text": TEXTS,
 }
@@ -159,9 +182,7 @@ def misplaced():
             yield case("twice", f"{name} = {VALUES[kind][1]}\n{name} = {good}")
             if name not in other:
                 line = f"{name} = {good}"
-                text = (
-                    conf_lines(line) if scope == "global" else conf_lines(global_lines=line)
-                )
+                text = conf_lines(line) if scope == "global" else conf_lines(global_lines=line)
                 yield Case(f"{scope}-{name}-in-the-other-scope", text, code=78, who=("any",))
 
 

@@ -51,7 +51,9 @@ CASES = [
         {"pool.d/a.conf": pool("a"), "pool.d/dir.conf/b.conf": BAD},
         code=0,
     ),
-    Case("directory-itself", head("include = {dir}/pool.d") + pool("a"), folders=("pool.d",), code=0),
+    Case(
+        "directory-itself", head("include = {dir}/pool.d") + pool("a"), folders=("pool.d",), code=0
+    ),
     Case("empty-value", head("include =") + pool("a"), code=0),
     Case("no-match", conf() + "include = {dir}/none/*.conf\n", folders=("none",), code=0),
     Case("no-match-file", conf() + "include = {dir}/nothing.conf\n"),
@@ -65,7 +67,11 @@ CASES = [
     Case("quoted", head('include = "{dir}/a b.conf"'), {"a b.conf": pool("a")}, code=0),
     Case("variable", head("include = ${WHERE}/a.conf"), {"a.conf": pool("a")}, code=0),
     Case("pool-word-not-expanded", conf() + "include = {dir}/$pool.conf\n", {"www.conf": BAD}),
-    Case("in-pool-section", conf(more="include = {dir}/a.conf\n"), {"a.conf": "pm.max_requests = 5\n"}),
+    Case(
+        "in-pool-section",
+        conf(more="include = {dir}/a.conf\n"),
+        {"a.conf": "pm.max_requests = 5\n"},
+    ),
     Case(
         "scope-stays-in-the-included-pool",
         conf(more="include = {dir}/a.conf\npm.max_requests = 5\n"),
@@ -78,25 +84,70 @@ CASES = [
         {"a.conf": "pm.max_requests = 5\n[global]\nlog_limit = 600\n"},
         code=0,
     ),
-    Case("global-directive-goes-in", head("include = {dir}/a.conf") + pool("a"), {"a.conf": "log_limit = 600\n"}),
-    Case("twice-the-same", head("include = {dir}/a.conf\ninclude = {dir}/a.conf"), {"a.conf": pool("a")}),
-    Case("value-of-later-file-wins", head("include = {dir}/*.inc"),
-         {"a.inc": pool("a", **{"pm.max_requests": "5"}), "b.inc": pool("a", **{"pm.max_requests": "6"})}),
+    Case(
+        "global-directive-goes-in",
+        head("include = {dir}/a.conf") + pool("a"),
+        {"a.conf": "log_limit = 600\n"},
+    ),
+    Case(
+        "twice-the-same",
+        head("include = {dir}/a.conf\ninclude = {dir}/a.conf"),
+        {"a.conf": pool("a")},
+    ),
+    Case(
+        "value-of-later-file-wins",
+        head("include = {dir}/*.inc"),
+        {
+            "a.inc": pool("a", **{"pm.max_requests": "5"}),
+            "b.inc": pool("a", **{"pm.max_requests": "6"}),
+        },
+    ),
     Case("deep-4", head("include = {dir}/1.conf"), nested(4), code=0),
-    Case("deep-5", head("include = {dir}/1.conf"), nested(5), code=78,
-         says=("failed to include more than 5 files recursively",), differences=("line-numbers",), place=3),
-    Case("loop-to-itself", head("include = {dir}/fpm.conf") + pool("a"), code=78,
-         differences=("line-numbers", "all-problems"), place=3),
-    Case("unknown-entry", head("include = {dir}/a.conf"), {"a.conf": BAD}, code=78,
-         differences=("line-numbers",), place=3),
-    Case("relative-to-prefix", head("include = a.conf"), {"a.conf": pool("a")},
-         arguments=("-n", "-p", "{dir}", "-y", "{dir}/fpm.conf", "-tt"), code=0),
+    Case(
+        "deep-5",
+        head("include = {dir}/1.conf"),
+        nested(5),
+        code=78,
+        says=("failed to include more than 5 files recursively",),
+        differences=("line-numbers",),
+        place=3,
+    ),
+    Case(
+        "loop-to-itself",
+        head("include = {dir}/fpm.conf") + pool("a"),
+        code=78,
+        differences=("line-numbers", "all-problems"),
+        place=3,
+    ),
+    Case(
+        "unknown-entry",
+        head("include = {dir}/a.conf"),
+        {"a.conf": BAD},
+        code=78,
+        differences=("line-numbers",),
+        place=3,
+    ),
+    Case(
+        "relative-to-prefix",
+        head("include = a.conf"),
+        {"a.conf": pool("a")},
+        arguments=("-n", "-p", "{dir}", "-y", "{dir}/fpm.conf", "-tt"),
+        code=0,
+    ),
     Case("relative-without-prefix", head("include = no/such.conf") + pool("a")),
     Case("relative-without-prefix-wild", head("include = no/such/*.conf") + pool("a")),
-    Case("relative-not-pool-prefix", conf_lines("prefix = {dir}\ninclude = a.conf"), {"a.conf": BAD}),
-    Case("unterminated-last-line", head("include = {dir}/a.conf") + pool("b"),
-         {"a.conf": pool("a").rstrip("\n")}, code=0),
-    Case("bom-in-included", head("include = {dir}/a.conf"), {"a.conf": "\ufeff" + pool("a")}, code=0),
+    Case(
+        "relative-not-pool-prefix", conf_lines("prefix = {dir}\ninclude = a.conf"), {"a.conf": BAD}
+    ),
+    Case(
+        "unterminated-last-line",
+        head("include = {dir}/a.conf") + pool("b"),
+        {"a.conf": pool("a").rstrip("\n")},
+        code=0,
+    ),
+    Case(
+        "bom-in-included", head("include = {dir}/a.conf"), {"a.conf": "\ufeff" + pool("a")}, code=0
+    ),
     Case("empty-file", head("include = {dir}/a.conf") + pool("b"), {"a.conf": ""}, code=0),
 ]
 

@@ -51,7 +51,8 @@ HOW = {"plain": PLAIN, "prefixed": PREFIXED, "relative": RELATIVE, "slash": SLAS
         Case(f"{name}-{how}", conf(settings), folders=FOLDERS, arguments=arguments)
         for name, settings in SETTINGS.items()
         for how, arguments in HOW.items()
-        if how in ("plain", "prefixed") or name in ("nothing", "listen", "own-relative", "chdir", "chroot")
+        if how in ("plain", "prefixed")
+        or name in ("nothing", "listen", "own-relative", "chdir", "chroot")
     ]
 )
 def test_pool_path(pair, case):
@@ -118,13 +119,37 @@ def test_ini_path(pair, case):
 
 @conforms(
     [
-        Case("missing", conf(), arguments=("-n", "-p", "{dir}/none", "-y", "{dir}/fpm.conf", "-t"), code=78),
-        Case("file", conf(), arguments=("-n", "-p", "{dir}/fpm.conf", "-y", "{dir}/fpm.conf", "-t"), code=78),
+        Case(
+            "missing",
+            conf(),
+            arguments=("-n", "-p", "{dir}/none", "-y", "{dir}/fpm.conf", "-t"),
+            code=78,
+        ),
+        Case(
+            "file",
+            conf(),
+            arguments=("-n", "-p", "{dir}/fpm.conf", "-y", "{dir}/fpm.conf", "-t"),
+            code=78,
+        ),
         Case("empty", conf(), arguments=("-n", "-p", "", "-y", "{dir}/fpm.conf", "-t"), code=0),
-        Case("default-file", files={"etc/php-fpm.conf": conf()}, arguments=("-n", "-p", "{dir}", "-tt"), code=0),
+        Case(
+            "default-file",
+            files={"etc/php-fpm.conf": conf()},
+            arguments=("-n", "-p", "{dir}", "-tt"),
+            code=0,
+        ),
         Case("default-file-missing", arguments=("-n", "-p", "{dir}", "-tt"), code=78),
-        Case("y-empty", files={"etc/php-fpm.conf": conf()}, arguments=("-n", "-y", "", "-p", "{dir}", "-tt")),
-        Case("not-for-y", conf(), arguments=("-n", "-p", "{dir}/pre", "-y", "fpm.conf", "-t"), folders=("pre",)),
+        Case(
+            "y-empty",
+            files={"etc/php-fpm.conf": conf()},
+            arguments=("-n", "-y", "", "-p", "{dir}", "-tt"),
+        ),
+        Case(
+            "not-for-y",
+            conf(),
+            arguments=("-n", "-p", "{dir}/pre", "-y", "fpm.conf", "-t"),
+            folders=("pre",),
+        ),
     ]
 )
 def test_global_prefix(pair, case):

@@ -19,7 +19,7 @@ PIECES = {
     "quoted-empty": '""',
     "quoted-semicolon": '"a;b"',
     "quoted-equals": '"a=b"',
-    "quoted-single-inside": "\"it's\"",
+    "quoted-single-inside": '"it\'s"',
     "escaped-quote": r'"a\"b"',
     "escaped-backslash": r'"a\\b"',
     "escaped-dollar": r'"a\$b"',
@@ -318,10 +318,7 @@ WHOLE = {
 
 
 @conforms(
-    [
-        Case(name, text, who=("any",), differences=("syntax-errors",))
-        for name, text in WHOLE.items()
-    ]
+    [Case(name, text, who=("any",), differences=("syntax-errors",)) for name, text in WHOLE.items()]
 )
 def test_file(pair, case):
     pair.check(case)

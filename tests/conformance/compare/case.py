@@ -62,8 +62,9 @@ def conf_lines(pool_lines="", global_lines=""):
     return head + section("www", POOL) + pool_lines + ("\n" if pool_lines else "")
 
 
-def conforms(cases):
-    """Parametrises a test: each case once for everybody who runs it."""
+def conforms(cases, **common):
+    """Parametrises a test: each case, with what is common to all, once for everybody who runs it."""
+    cases = [case.but(**common) for case in cases]
     names = [case.id for case in cases]
     twice = {name for name in names if names.count(name) > 1}
     assert not twice, f"two cases of one name: {twice}"
