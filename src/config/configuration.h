@@ -5,13 +5,13 @@
 // logs them. Side effects: none (log files are opened by the master).
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/log_level.h"
 #include "base/result.h"
+#include "config/ini_values.h"
 #include "config/settings.h"
 
 namespace muster::config {
@@ -35,7 +35,7 @@ struct ReadOptions {
     std::optional<bool> daemonize;  ///< -D / -F
     std::string defaultErrorLog;    ///< default of error_log, follows the program's name
     std::string defaultIdent;       ///< default of syslog.ident, the same
-    std::map<std::string, std::string> iniDefinitions;  ///< -d: first source of ${NAME}
+    IniValues iniValues;            ///< php.ini and -d: first source of ${NAME}
 };
 
 struct ReadOutcome {

@@ -71,8 +71,8 @@ class Reader {
 
 Reader::Reader(const ReadOptions& options) : options_(options) {
     lookup_ = [&options](const std::string& name) -> std::optional<std::string> {
-        if (const auto defined = options.iniDefinitions.find(name);
-            defined != options.iniDefinitions.end()) {
+        if (const auto defined = options.iniValues.find(name);
+            defined != options.iniValues.end()) {
             return defined->second;
         }
         const char* value = std::getenv(name.c_str());

@@ -22,6 +22,10 @@ std::string textOf(const json& value) {
 
 }  // namespace
 
+std::string managerTitle(const ManagerInputs& inputs) {
+    return inputs.titlePrefix + "manager process (" + inputs.pool.name + ")";
+}
+
 std::string encodeInputs(const ManagerInputs& inputs) {
     json definitions = json::array();
     for (const auto& [name, value] : inputs.iniDefinitions) {
@@ -39,6 +43,7 @@ std::string encodeInputs(const ManagerInputs& inputs) {
         {"iniPath", bytesOf(inputs.iniPath)},
         {"ignoreIni", inputs.ignoreIni},
         {"iniDefinitions", definitions},
+        {"extendedInfo", inputs.extendedInfo},
         {"logLevel", static_cast<int>(inputs.logLevel)},
         {"logLimit", inputs.logLimit},
         {"logFormat", static_cast<int>(inputs.logFormat)},
@@ -75,6 +80,7 @@ Result<ManagerInputs> decodeInputs(const std::string& text) {
         for (const json& pair : document.at("iniDefinitions")) {
             inputs.iniDefinitions.emplace_back(textOf(pair.at(0)), textOf(pair.at(1)));
         }
+        document.at("extendedInfo").get_to(inputs.extendedInfo);
         inputs.logLevel = static_cast<LogLevel>(document.at("logLevel").get<int>());
         document.at("logLimit").get_to(inputs.logLimit);
         inputs.logFormat = static_cast<config::LogFormat>(document.at("logFormat").get<int>());

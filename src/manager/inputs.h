@@ -38,6 +38,7 @@ struct ManagerInputs {
     std::string iniPath;          ///< -c
     bool ignoreIni = false;       ///< -n
     std::vector<std::pair<std::string, std::string>> iniDefinitions;  ///< -d
+    bool extendedInfo = false;                                        ///< -e
     LogLevel logLevel = LogLevel::notice;
     int logLimit = 1024;
     config::LogFormat logFormat = config::LogFormat::text;
@@ -46,6 +47,9 @@ struct ManagerInputs {
     int masterPid = 0;
     int stopTimeoutMs = 0;  ///< deadline when the master vanishes and the workers must finish
 };
+
+/// The manager's process title. It holds no "pool NAME", by which monitoring counts workers.
+[[nodiscard]] std::string managerTitle(const ManagerInputs& inputs);
 
 [[nodiscard]] std::string encodeInputs(const ManagerInputs& inputs);
 [[nodiscard]] Result<ManagerInputs> decodeInputs(const std::string& text);

@@ -60,6 +60,7 @@ Result<void> loadAsPoolUser(Manager& manager) {
     config.iniPath = inputs.iniPath;
     config.ignoreIni = inputs.ignoreIni;
     config.iniDefinitions = inputs.iniDefinitions;
+    config.extendedInfo = inputs.extendedInfo;
     if (auto executable = executablePath()) {
         config.executable = std::move(*executable);
     }
@@ -172,7 +173,7 @@ int managerMain() {
     // the engine install handlers of its own.
     blockSignals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});
     setProcessName(manager.inputs.programName);
-    setProcessTitle(manager.inputs.titlePrefix + "pool " + manager.inputs.pool.name + " manager");
+    setProcessTitle(managerTitle(manager.inputs));
 
     if (auto attached = attachParts(manager); !attached) {
         return fail(manager, attached.error());

@@ -2,6 +2,7 @@
 #include "master/command_line.h"
 
 #include <array>
+#include <cctype>
 #include <string_view>
 
 namespace muster::master {
@@ -29,10 +30,26 @@ std::string baseName(const std::string& path) {
     return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
+/// php-fpm shows its name only when it was called by a path; monitoring compares its text.
+std::string usageNameOf(const CommandLine& line, const std::string& argument) {
+    const bool byPath = argument.find('/') != std::string::npos;
+    return line.asPhpFpm() && !byPath ? "php" : line.programName;
+}
+
+/// The engine reads definitions as lines of an ini file, where a path or a sign needs quotes.
+std::string iniText(const std::string& value) {
+    const char first = value.empty() ? '\0' : value.front();
+    const bool plain = first == '\0' || first == '"' || first == '\'' ||
+                       std::isalnum(static_cast<unsigned char>(first)) != 0;
+    return plain ? value : '"' + value + '"';
+}
+
 class Parser {
   public:
     explicit Parser(const std::vector<std::string>& arguments) : arguments_(arguments) {
-        line_.programName = arguments.empty() ? "muster" : baseName(arguments[0]);
+        const std::string name = arguments.empty() ? "muster" : arguments[0];
+        line_.programName = baseName(name);
+        line_.usageName = usageNameOf(line_, name);
     }
 
     CommandLine parse() {
@@ -46,10 +63,13 @@ class Parser {
             } else if (argument.size() > 1 && argument[0] == '-') {
                 parseShort(argument);
             } else {
-                fail("unexpected argument '" + argument + "'");
+                --next_;
+                break;
             }
         }
-        if (!done_ && next_ < arguments_.size()) {
+        if (!done_ && information_) {
+            line_.action = Action::information;  // surplus arguments are not looked at
+        } else if (!done_ && next_ < arguments_.size()) {
             fail("unexpected argument '" + arguments_[next_] + "'");
         }
         return line_;
@@ -78,10 +98,15 @@ class Parser {
             if (!option.takesValue) {
                 return apply(option, "");
             }
-            if (equals != std::string::npos) {
-                return apply(option, text.substr(equals + 1));
+            if (equals == std::string::npos) {
+                return applySeparate(option);
             }
-            return applySeparate(option);
+            // "--name=" is no value, "--name==" an empty one: php-fpm's rule, kept for its callers.
+            const std::string value = text.substr(equals + 1);
+            if (value.empty()) {
+                return fail("option '--" + name + "' needs a value");
+            }
+            return apply(option, value[0] == '=' ? value.substr(1) : value);
         }
         fail("unknown option '--" + name + "'");
     }
@@ -126,14 +151,14 @@ class Parser {
                 define(value);
                 break;
             case 'e':
-                break;  // accepted for compatibility; the engine's debug information is always
-                        // there
+                line_.extendedInfo = true;
+                break;
             case 'h':
             case '?':
                 finish(Action::usage);
                 break;
             case 'i':
-                line_.action = Action::information;
+                information_ = true;
                 break;
             case 'm':
                 finish(Action::modules);
@@ -176,13 +201,15 @@ class Parser {
         if (equals == std::string::npos) {
             line_.iniDefinitions.emplace_back(text, "1");
         } else {
-            line_.iniDefinitions.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+            line_.iniDefinitions.emplace_back(text.substr(0, equals),
+                                              iniText(text.substr(equals + 1)));
         }
     }
 
     const std::vector<std::string>& arguments_;
     std::size_t next_ = 1;
     bool done_ = false;
+    bool information_ = false;  ///< -i, which acts when all options are read
     CommandLine line_;
 };
 
@@ -192,8 +219,8 @@ CommandLine parseCommandLine(const std::vector<std::string>& arguments) {
     return Parser(arguments).parse();
 }
 
-std::string usageText(const std::string& programName) {
-    return "Usage: " + programName +
+std::string usageText(const std::string& usageName) {
+    return "Usage: " + usageName +
            " [-n] [-e] [-h] [-i] [-m] [-v] [-t] [-p <prefix>] [-g <pid>] [-c <file>] "
            "[-d foo[=bar]] [-y <file>] [-D] [-F [-O]]\n"
            R"(  -c <path>|<file> Look for php.ini file in this directory

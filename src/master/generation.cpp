@@ -57,9 +57,7 @@ Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInp
     }
     // By this link the program is found even when its file was replaced meanwhile.
     const auto pid = execChild(
-        "/proc/self/exe",
-        {inputs.titlePrefix + "pool " + inputs.pool.name + " manager", manager::kManagerArgument},
-        inherited);
+        "/proc/self/exe", {manager::managerTitle(inputs), manager::kManagerArgument}, inherited);
     if (!pid) {
         return tl::make_unexpected(pid.error());
     }

@@ -27,10 +27,14 @@ int describeRuntime(const master::CommandLine& line, Description what) {
     config.iniPath = line.iniPath;
     config.ignoreIni = line.ignoreIni;
     config.iniDefinitions = line.iniDefinitions;
+    config.extendedInfo = line.extendedInfo;
     if (auto executable = executablePath()) {
         config.executable = *executable;
     }
     const int status = (*runtime)->describe(config, what);
+    if (what == Description::version && status == master::kExitOk && !line.asPhpFpm()) {
+        std::puts("    with muster v" MUSTER_VERSION ", a FastCGI process manager");
+    }
     std::fflush(stdout);
     ::_exit(status);  // the engine was started for a few lines; nothing of it needs an orderly end
 }
@@ -39,11 +43,11 @@ int act(const master::CommandLine& line) {
     using master::Action;
     switch (line.action) {
         case Action::usage:
-            std::fputs(master::usageText(line.programName).c_str(), stdout);
+            std::fputs(master::usageText(line.usageName).c_str(), stdout);
             return master::kExitOk;
         case Action::usageError:
             std::fprintf(stderr, "%s: %s\n", line.programName.c_str(), line.problem.c_str());
-            std::fputs(master::usageText(line.programName).c_str(), stdout);
+            std::fputs(master::usageText(line.usageName).c_str(), stdout);
             return master::kExitUsage;
         case Action::version:
             return describeRuntime(line, Description::version);

@@ -1,7 +1,6 @@
 // Reads, checks, opens and resolves.
 #include "master/preparation.h"
 
-#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,19 +19,45 @@ bool isDirectory(const std::string& path) {
     return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/// php-fpm8.2 → /etc/php/8.2/fpm/php-fpm.conf; plain php-fpm → the newest version that is there.
+bool isFile(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+/// "8.2" of php-fpm8.2; empty for names without a version.
+std::string versionOf(const std::string& programName) {
+    std::string version = programName.substr(std::string_view("php-fpm").size());
+    const bool number = version.find_first_not_of("0123456789.") == std::string::npos;
+    return number && !version.empty() && version.front() != '.' ? version : std::string();
+}
+
+/// php-fpm8.2 → /etc/php/8.2/fpm/php-fpm.conf; plain php-fpm → that of the PHP muster runs.
 std::string phpFpmConfigFile(const std::string& programName) {
-    const std::string version = programName.substr(std::string_view("php-fpm").size());
-    if (!version.empty()) {
+    if (const std::string version = versionOf(programName); !version.empty()) {
         return "/etc/php/" + version + "/fpm/php-fpm.conf";
     }
-    glob_t found{};
-    std::string file = "/etc/php-fpm.conf";
-    if (::glob("/etc/php/*/fpm/php-fpm.conf", 0, nullptr, &found) == 0 && found.gl_pathc > 0) {
-        file = found.gl_pathv[found.gl_pathc - 1];
+    const std::string file = iniDirectory() + "/php-fpm.conf";
+    return isFile(file) ? file : "/etc/php-fpm.conf";
+}
+
+config::IniValues iniValuesFor(const CommandLine& line) {
+    return config::readIniValues(locateIniFiles(line.iniPath, line.ignoreIni), line.iniDefinitions);
+}
+
+/// Which file is read (spec config §1).
+std::string chooseConfigFile(const CommandLine& line) {
+    if (line.configFile && !line.configFile->empty()) {
+        return *line.configFile;
     }
-    ::globfree(&found);
-    return file;
+    if (!line.configFile) {
+        if (std::string named = iniValuesFor(line)["fpm.config"]; !named.empty()) {
+            return named;
+        }
+    }
+    if (!line.prefix.empty()) {
+        return line.prefix + (line.asPhpFpm() ? "/etc/php-fpm.conf" : "/etc/muster.conf");
+    }
+    return line.asPhpFpm() ? phpFpmConfigFile(line.programName) : "/etc/muster/muster.conf";
 }
 
 config::ReadOptions readOptions(const Invocation& invocation) {
@@ -47,9 +72,7 @@ config::ReadOptions readOptions(const Invocation& invocation) {
     options.daemonize = line.daemonize;
     options.defaultErrorLog = invocation.defaultErrorLog;
     options.defaultIdent = invocation.defaultIdent;
-    for (const auto& [name, value] : line.iniDefinitions) {
-        options.iniDefinitions[name] = value;
-    }
+    options.iniValues = iniValuesFor(line);
     return options;
 }
 
@@ -63,6 +86,7 @@ manager::ManagerInputs inputsFor(const Invocation& invocation, const config::Glo
     inputs.iniPath = invocation.line.iniPath;
     inputs.ignoreIni = invocation.line.ignoreIni;
     inputs.iniDefinitions = invocation.line.iniDefinitions;
+    inputs.extendedInfo = invocation.line.extendedInfo;
     inputs.logLevel = global.effectiveLogLevel();
     inputs.logLimit = global.logLimit;
     inputs.logFormat = global.logFormat;
@@ -125,26 +149,11 @@ std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global) {
 Invocation describeInvocation(CommandLine line) {
     Invocation invocation;
     invocation.runsAsRoot = ::geteuid() == 0;
-    const bool asPhpFpm = line.programName.starts_with("php-fpm");
+    const bool asPhpFpm = line.asPhpFpm();
     invocation.titlePrefix = asPhpFpm ? "php-fpm: " : "muster: ";
     invocation.defaultIdent = asPhpFpm ? "php-fpm" : "muster";
     invocation.defaultErrorLog = asPhpFpm ? "log/php-fpm.log" : "log/muster.log";
-    std::string fromIni;
-    for (const auto& [name, value] : line.iniDefinitions) {
-        if (name == "fpm.config") {
-            fromIni = value;
-        }
-    }
-    if (line.configFile && !line.configFile->empty()) {
-        invocation.configFile = *line.configFile;
-    } else if (!line.configFile && !fromIni.empty()) {
-        invocation.configFile = fromIni;
-    } else if (!line.prefix.empty()) {
-        invocation.configFile = line.prefix + (asPhpFpm ? "/etc/php-fpm.conf" : "/etc/muster.conf");
-    } else {
-        invocation.configFile =
-            asPhpFpm ? phpFpmConfigFile(line.programName) : "/etc/muster/muster.conf";
-    }
+    invocation.configFile = chooseConfigFile(line);
     invocation.line = std::move(line);
     return invocation;
 }

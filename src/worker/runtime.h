@@ -29,9 +29,11 @@ inline constexpr std::uint32_t kRuntimeAbi = 1;
 struct RuntimeConfig {
     std::string iniPath;     ///< -c: a file or directory; empty: the runtime's default
     bool ignoreIni = false;  ///< -n
-    std::vector<std::pair<std::string, std::string>> iniDefinitions;  ///< -d, in order
-    std::string executable;                                           ///< path shown as PHP_BINARY
-    std::string limitExtensions;                                      ///< security.limit_extensions
+    /// -d, in order; the values as text of an ini file
+    std::vector<std::pair<std::string, std::string>> iniDefinitions;
+    bool extendedInfo = false;    ///< -e: compile scripts with what debuggers and profilers need
+    std::string executable;       ///< path shown as PHP_BINARY
+    std::string limitExtensions;  ///< security.limit_extensions
     std::vector<std::pair<std::string, std::string>> values;  ///< php_value, first applied first
     std::vector<std::pair<std::string, std::string>> adminValues;  ///< php_admin_value
     LogLevel logLevel = LogLevel::notice;

@@ -7,7 +7,7 @@ import pytest
 
 from harness import processes
 from harness.fixtures import as_root, both_users
-from harness.program import binary, binary_for, is_reference
+from harness.program import binary, binary_for, is_reference, muster_only
 
 
 def run(daemon, *arguments):
@@ -171,6 +171,54 @@ def test_process_titles_name_configuration_and_pool(daemon):
     daemon.wait_workers(1, "api")
     if not is_reference():
         assert set(daemon.managers()) == {"www", "api"}
+
+
+@muster_only
+def test_v_names_muster_only_under_its_own_name(daemon):
+    assert re.search(r"^    with muster v\d+\.\d+", run(daemon, "-v").stdout, re.M)
+    link = f"{daemon.dir}/php-fpm8.2"
+    os.symlink(os.path.realpath(binary_for(daemon.identity)), link)
+    assert "muster" not in daemon.run(command=[link, "-v"]).stdout
+
+
+@pytest.mark.parametrize(
+    "called", ["php-fpm", "php-fpm8.2", "./php-fpm8.2", "{dir}/php-fpm8.2"]
+)
+def test_names_follow_what_it_was_called(daemon, called):
+    """Titles and short names; no pattern by which workers are counted finds a manager."""
+    os.symlink(os.path.realpath(binary_for(daemon.identity)), f"{daemon.dir}/php-fpm8.2")
+    os.symlink("php-fpm8.2", f"{daemon.dir}/php-fpm")
+    daemon.configure({"www": {"pm.max_children": "2"}, "api": {}})
+    # A short environment leaves little room for titles.
+    daemon.start(
+        command=[called.format(dir=daemon.dir), "-F", "-y", daemon.conf], env={"PATH": daemon.dir}
+    )
+    daemon.wait_workers(2, "www")
+    everybody = [daemon.master, *processes.descendants(daemon.master)]
+    titles = sorted(processes.title(pid) for pid in everybody)
+    managers = ["php-fpm: manager process (api)", "php-fpm: manager process (www)"]
+    pools = ["php-fpm: pool api", "php-fpm: pool www", "php-fpm: pool www"]
+    if is_reference():
+        managers = []
+    room = f"php-fpm: master process ({daemon.conf})"
+    master = processes.title(daemon.master)
+    assert room.startswith(master) and len(master) > len("php-fpm: master process"), master
+    assert titles == sorted([master, *managers, *pools])
+    names = {processes.status_field(pid, "Name") for pid in everybody}
+    assert names == {os.path.basename(called)}
+
+
+def test_e_compiles_scripts_for_debuggers(arena, daemon):
+    """Visible in the opcodes that OPcache can be told to print."""
+    path = arena.script("short.php", "<?php echo 'x';")
+    options = ["-d", "opcache.enable=1", "-d", "opcache.opt_debug_level=0x10000"]
+    for more, expected in ([], False), (["-e"], True):
+        daemon = arena.daemon("e" if more else "plain")
+        daemon.configure({"www": {"catch_workers_output": "yes"}}, {"log_limit": "100000"})
+        daemon.start(*options, *more)
+        assert daemon.get(path).text == "x"
+        daemon.log.wait_for("ECHO string")
+        assert ("EXT_STMT" in daemon.log.text()) is expected
 
 
 def test_called_through_a_link_named_php_fpm(daemon):

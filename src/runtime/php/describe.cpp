@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/ini_files.h"
 #include "runtime/php/engine.h"
 #include "runtime/php/startup.h"
 
@@ -18,31 +20,50 @@ namespace {
 
 constexpr int kSoftware = 70;
 
-/// The engine's library knows when it was built, but says so only in phpinfo().
-std::string buildDate() {
-    constexpr std::string_view kRow = "\nBuild Date => ";
-    std::string date;
-    zval text;
-    ZVAL_NULL(&text);
+/// What phpinfo() prints for these sections.
+std::string informationText(int sections) {
+    std::string text;
+    zval contents;
+    ZVAL_NULL(&contents);
     php_output_start_default();
-    php_print_info(PHP_INFO_GENERAL);
-    if (php_output_get_contents(&text) == SUCCESS) {
-        const std::string_view info(Z_STRVAL(text), Z_STRLEN(text));
-        const std::size_t row = info.find(kRow);
-        if (row != std::string_view::npos) {
-            const std::string_view rest = info.substr(row + kRow.size());
-            date = rest.substr(0, rest.find('\n'));
-        }
+    php_print_info(sections);
+    if (php_output_get_contents(&contents) == SUCCESS) {
+        text.assign(Z_STRVAL(contents), Z_STRLEN(contents));
     }
     php_output_discard();
-    zval_ptr_dtor(&text);
-    return date;
+    zval_ptr_dtor(&contents);
+    return text;
+}
+
+/// Where the value of a row stands in the text, and how long it is.
+std::pair<std::size_t, std::size_t> findRow(std::string_view text, const std::string& name) {
+    const std::string row = "\n" + name + " => ";
+    const std::size_t at = text.find(row);
+    if (at == std::string_view::npos) {
+        return {text.size(), 0};
+    }
+    const std::size_t start = at + row.size();
+    return {start, std::min(text.find('\n', start), text.size()) - start};
+}
+
+/// The engine's library knows when it was built, but says so only in phpinfo().
+std::string buildDate() {
+    const std::string text = informationText(PHP_INFO_GENERAL);
+    const auto [start, length] = findRow(text, "Build Date");
+    return text.substr(start, length);
+}
+
+/// The library's own directory of ini files is another SAPI's; this one is looked into.
+void printInformation() {
+    std::string text = informationText(static_cast<int>(PHP_INFO_ALL));
+    const auto [start, length] = findRow(text, "Configuration File (php.ini) Path");
+    text.replace(start, length, length == 0 ? "" : iniDirectory());
+    std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
 void printVersion() {
     std::printf("PHP %s (%s) (built: %s)\nCopyright (c) The PHP Group\n%s", engineVersion().c_str(),
                 sapi_module.name, buildDate().c_str(), get_zend_version());
-    std::puts("    with muster v" MUSTER_VERSION ", a FastCGI process manager");
 }
 
 void printNames(const char* title, std::vector<const char*> names) {
@@ -88,7 +109,7 @@ int printDescription(Description what) noexcept {
             printModules();
             break;
         case Description::information:
-            php_print_info(static_cast<int>(PHP_INFO_ALL));
+            printInformation();
             break;
     }
     php_request_shutdown(nullptr);

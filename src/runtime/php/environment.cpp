@@ -42,14 +42,15 @@ void registerFiltered(int filter, const char* name, const char* value, std::size
 
 /// Hook: fills $_SERVER or $_ENV.
 void importVariables(zval* table) noexcept {
+    if (state.io == nullptr) {
+        originalImport(table);
+        return;
+    }
     const zval& env = PG(http_globals)[TRACK_VARS_ENV];
     if (copiedFrom(env, table) || copiedFrom(PG(http_globals)[TRACK_VARS_SERVER], table)) {
         return;
     }
     originalImport(table);
-    if (state.io == nullptr) {
-        return;
-    }
     const bool isEnv = Z_TYPE(env) == IS_ARRAY && Z_ARR(env) == Z_ARR_P(table);
     const int filter = isEnv ? PARSE_ENV : PARSE_SERVER;
     state.io->params().forEach([filter, table](const Params::Entry& entry) {
@@ -90,6 +91,7 @@ char* getVariable(const char* name, std::size_t length) noexcept {
 void registerServerVariables(zval* server) noexcept {
     php_import_environment_variables(server);
     if (state.io == nullptr) {
+        registerFiltered(PARSE_SERVER, "PHP_SELF", "", 0, server);
         return;
     }
     const char* uri = state.path.uri != nullptr ? state.path.uri : "";

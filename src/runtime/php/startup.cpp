@@ -1,15 +1,14 @@
 // The order in which the engine comes up (php-sapi-notes.md §2, §3).
 #include "runtime/php/startup.h"
 
-#include <cctype>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string_view>
 
+#include "base/ini_files.h"
 #include "runtime/php/engine.h"
 #include "runtime/php/environment.h"
-#include "runtime/php/ini_files.h"
 #include "runtime/php/messages.h"
 #include "runtime/php/sapi_module.h"
 
@@ -41,15 +40,11 @@ class ScopedVariable {
     std::optional<std::string> old_;
 };
 
-/// Definitions of -d as text of an ini file; a value that is not plain is quoted.
+/// Definitions of -d as text of an ini file.
 std::string iniText(const std::vector<std::pair<std::string, std::string>>& definitions) {
     std::string text;
     for (const auto& [name, value] : definitions) {
-        const char first = value.empty() ? '\0' : value.front();
-        const bool plain = first == '\0' || first == '"' || first == '\'' ||
-                           std::isalnum(static_cast<unsigned char>(first)) != 0;
-        text.append(name).append("=");
-        text.append(plain ? value : '"' + value + '"').append("\n");
+        text.append(name).append("=").append(value).append("\n");
     }
     return text;
 }
@@ -113,6 +108,9 @@ Result<void> startEngine(const RuntimeConfig& config) {
     }
     if (auto ok = checkLibrary(); !ok) {
         return ok;
+    }
+    if (config.extendedInfo) {
+        CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
     }
     removeProcessControl();
     installEnvironmentHooks();

@@ -163,7 +163,7 @@ class Daemon(Requests):
         """{pool: pid}; empty for php-fpm, whose master manages."""
         found = {}
         for pid in processes.descendants(self.master):
-            match = re.match(r"\S+: pool (.*) manager$", processes.title(pid))
+            match = re.match(r"\S+: manager process \((.*)\)$", processes.title(pid))
             if match and processes.is_alive(pid):
                 found[match.group(1)] = pid
         return found

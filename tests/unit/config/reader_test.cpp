@@ -82,7 +82,7 @@ TEST_F(Reader, variables_come_from_definitions_then_the_environment) {
     ::setenv("CONFIG_TEST_A", "from-environment", 1);
     ::setenv("CONFIG_TEST_B", "from-environment", 1);
     ReadOptions options;
-    options.iniDefinitions["CONFIG_TEST_A"] = "defined";
+    options.iniValues["CONFIG_TEST_A"] = "defined";
     const auto outcome = read(kPool +
                                   "user = ${CONFIG_TEST_A}\ngroup = ${CONFIG_TEST_B}\n"
                                   "access.format = ${CONFIG_TEST_C:-none}\n"

@@ -43,6 +43,25 @@ TEST(CommandLine, h_m_and_v_act_when_they_are_met) {
     EXPECT_FALSE(parse({"-vn"}).ignoreIni);
 }
 
+TEST(CommandLine, i_acts_when_all_options_are_read) {
+    EXPECT_EQ(parse({"-i"}).action, Action::information);
+    EXPECT_EQ(parse({"-t", "-i"}).action, Action::information);
+    EXPECT_EQ(parse({"-i", "-t", "surplus"}).action, Action::information);
+    EXPECT_EQ(parse({"-i", "-Z"}).action, Action::usageError);
+    EXPECT_TRUE(parse({"-i", "-n"}).ignoreIni);
+}
+
+TEST(CommandLine, an_equals_sign_before_a_value_is_dropped_once) {
+    EXPECT_EQ(parse({"-y==f"}).configFile, "=f");
+    EXPECT_EQ(parse({"-y="}).configFile, "");
+    EXPECT_EQ(parse({"-y", "=f"}).configFile, "=f");
+    EXPECT_EQ(parse({"--fpm-config==f"}).configFile, "f");
+    EXPECT_EQ(parse({"--fpm-config=="}).configFile, "");
+    EXPECT_EQ(parse({"--fpm-config=", "f"}).action, Action::usageError);
+    EXPECT_EQ(parse({"--test=no"}).action, Action::test);
+    EXPECT_EQ(parse({"-n=no"}).action, Action::usageError);
+}
+
 TEST(CommandLine, the_last_of_daemonize_and_nodaemonize_wins) {
     EXPECT_EQ(parse({"-D", "-F"}).daemonize, false);
     EXPECT_EQ(parse({"-F", "-D"}).daemonize, true);
@@ -53,6 +72,13 @@ TEST(CommandLine, definitions_keep_their_order_and_default_to_1) {
     const auto line = parse({"-d", "a=b=c", "-dx", "-d", "e="});
     const std::vector<std::pair<std::string, std::string>> expected = {
         {"a", "b=c"}, {"x", "1"}, {"e", ""}};
+    EXPECT_EQ(line.iniDefinitions, expected);
+}
+
+TEST(CommandLine, definitions_are_quoted_where_an_ini_file_needs_it) {
+    const auto line = parse({"-da=/x", "-db=\"y\"", "-dc='z'", "-dd=-1", "-d", "e = 1"});
+    const std::vector<std::pair<std::string, std::string>> expected = {
+        {"a", "\"/x\""}, {"b", "\"y\""}, {"c", "'z'"}, {"d", "\"-1\""}, {"e ", "\" 1\""}};
     EXPECT_EQ(line.iniDefinitions, expected);
 }
 
@@ -69,6 +95,15 @@ TEST(CommandLine, what_is_unknown_missing_or_surplus_is_named) {
 TEST(CommandLine, the_program_name_is_the_last_part_of_argv0) {
     EXPECT_EQ(parse({}).programName, "muster");
     EXPECT_EQ(parseCommandLine({"php-fpm8.2"}).programName, "php-fpm8.2");
+    EXPECT_EQ(parseCommandLine({"./a/php-fpm8.2"}).programName, "php-fpm8.2");
+    EXPECT_TRUE(parseCommandLine({"php-fpm"}).asPhpFpm());
+    EXPECT_FALSE(parse({}).asPhpFpm());
+}
+
+TEST(CommandLine, the_usage_text_shows_the_name_as_php_fpm_does) {
+    EXPECT_EQ(parseCommandLine({"php-fpm8.2"}).usageName, "php");
+    EXPECT_EQ(parseCommandLine({"./php-fpm8.2"}).usageName, "php-fpm8.2");
+    EXPECT_EQ(parseCommandLine({"muster"}).usageName, "muster");
     EXPECT_NE(usageText("php-fpm8.2").find("Usage: php-fpm8.2 [-n]"), std::string::npos);
 }
 

@@ -1,5 +1,5 @@
 // Where ini files are looked for, and that one which cannot be opened is named.
-#include "runtime/php/ini_files.h"
+#include "base/ini_files.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -11,9 +11,10 @@
 namespace {
 
 namespace fs = std::filesystem;
-using muster::php::checkReadable;
-using muster::php::IniFiles;
-using muster::php::locateIniFiles;
+using muster::checkReadable;
+using muster::IniFiles;
+using muster::listIniFiles;
+using muster::locateIniFiles;
 
 class IniPlaces : public testing::Test {
   public:
@@ -99,6 +100,24 @@ TEST_F(IniPlaces, scan_directory_that_is_a_file_is_named) {
     const auto result = checkReadable({"", directory_ + "/file"});
     ASSERT_FALSE(result);
     EXPECT_NE(result.error().text().find(directory_ + "/file"), std::string::npos);
+}
+
+TEST_F(IniPlaces, are_listed_in_the_order_of_the_engine) {
+    for (const char* name : {"php.ini", "20-b.ini", "10-a.ini", ".ini", "30-c.conf"}) {
+        write(name);
+    }
+    const std::vector<std::string> expected = {directory_ + "/php.ini", directory_ + "/10-a.ini",
+                                               directory_ + "/20-b.ini", directory_ + "/php.ini"};
+    EXPECT_EQ(listIniFiles({"/nonexistent:" + directory_, directory_ + ":/nonexistent"}), expected);
+    EXPECT_EQ(listIniFiles({directory_ + "/10-a.ini", ""}).size(), 1U);
+    EXPECT_TRUE(listIniFiles({"", ""}).empty());
+}
+
+TEST_F(IniPlaces, file_of_the_fpm_sapi_goes_first) {
+    write("php.ini");
+    write("php-fpm-fcgi.ini");
+    EXPECT_EQ(listIniFiles({directory_, ""}),
+              std::vector<std::string>{directory_ + "/php-fpm-fcgi.ini"});
 }
 
 }  // namespace

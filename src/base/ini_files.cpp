@@ -1,10 +1,12 @@
 // Looks for ini files exactly where the engine will, before it does.
-#include "runtime/php/ini_files.h"
+#include "base/ini_files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -12,7 +14,7 @@
 
 #include "base/unique_fd.h"
 
-namespace muster::php {
+namespace muster {
 
 namespace {
 
@@ -20,6 +22,7 @@ using std::string_view;
 
 constexpr const char* kIniDirectory = "/etc/php/" MUSTER_PHP_VERSION "/fpm";
 constexpr const char* kScanDirectory = "/etc/php/" MUSTER_PHP_VERSION "/fpm/conf.d";
+constexpr std::array kIniNames = {"/php-fpm-fcgi.ini", "/php.ini"};  // the SAPI's own name first
 
 template <typename F>
 void forEachPart(string_view list, F&& f) {
@@ -47,9 +50,18 @@ Result<void> mustOpenIfThere(const std::string& path) {
     return {};
 }
 
+bool isRegularFile(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool isIniName(string_view name) {
+    return name.size() > 4 && name.ends_with(".ini");
+}
+
 /// php.ini, or the file named after the SAPI, in one directory.
 Result<void> checkIniIn(const std::string& directory) {
-    for (const char* name : {"/php-fpm-fcgi.ini", "/php.ini"}) {
+    for (const char* name : kIniNames) {
         if (auto ok = mustOpenIfThere(directory + name); !ok) {
             return ok;
         }
@@ -66,8 +78,7 @@ Result<void> checkScanned(const std::string& directory) {
         return errnoError("reading the directory of ini files " + directory);
     }
     while (const dirent* entry = ::readdir(entries.get())) {
-        const string_view name(entry->d_name);
-        if (name.size() > 4 && name.ends_with(".ini")) {
+        if (isIniName(entry->d_name)) {
             if (auto ok = mustOpenIfThere(directory + "/" + entry->d_name); !ok) {
                 return ok;
             }
@@ -100,7 +111,48 @@ std::string scanDirectories() {
     return list;
 }
 
+/// The php.ini the engine takes: each name is looked for in every directory before the next name.
+std::string findMainFile(const std::string& path) {
+    if (isRegularFile(path)) {
+        return path;
+    }
+    for (const char* name : kIniNames) {
+        std::string found;
+        forEachPart(path, [&](string_view part) {
+            const std::string file = std::string(part) + name;
+            if (found.empty() && !part.empty() && isRegularFile(file)) {
+                found = file;
+            }
+        });
+        if (!found.empty()) {
+            return found;
+        }
+    }
+    return {};
+}
+
+std::vector<std::string> scannedFiles(const std::string& directory) {
+    std::vector<std::string> files;
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(directory.c_str()), ::closedir);
+    if (entries == nullptr) {
+        return files;
+    }
+    while (const dirent* entry = ::readdir(entries.get())) {
+        const std::string file = directory + "/" + entry->d_name;
+        if (isIniName(entry->d_name) && isRegularFile(file)) {
+            files.push_back(file);
+        }
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
 }  // namespace
+
+const std::string& iniDirectory() {
+    static const std::string directory = kIniDirectory;
+    return directory;
+}
 
 IniFiles locateIniFiles(const std::string& iniPath, bool ignoreIni) {
     IniFiles files;
@@ -129,4 +181,18 @@ Result<void> checkReadable(const IniFiles& files) {
     return result;
 }
 
-}  // namespace muster::php
+std::vector<std::string> listIniFiles(const IniFiles& files) {
+    std::vector<std::string> list;
+    if (std::string main = findMainFile(files.path); !main.empty()) {
+        list.push_back(std::move(main));
+    }
+    forEachPart(files.scanDirectory, [&list](string_view part) {
+        if (!part.empty()) {
+            const std::vector<std::string> scanned = scannedFiles(std::string(part));
+            list.insert(list.end(), scanned.begin(), scanned.end());
+        }
+    });
+    return list;
+}
+
+}  // namespace muster
