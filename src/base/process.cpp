@@ -61,10 +61,11 @@ Result<pid_t> execChild(const std::string& program, const std::vector<std::strin
     });
 }
 
-std::optional<ChildExit> reapChild() {
+std::optional<ChildExit> reapChild(Reap which) {
+    const int options = WNOHANG | (which == Reap::deadOrStopped ? WUNTRACED : 0);
     for (;;) {
         int status = 0;
-        const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+        const pid_t pid = ::waitpid(-1, &status, options);
         if (pid > 0) {
             return ChildExit{pid, status};
         }

@@ -39,8 +39,10 @@ struct ChildExit {
     pid_t pid;
     int status;  ///< as from waitpid(2)
 };
-/// Reaps one dead child, or nothing when none is waiting. Never blocks.
-[[nodiscard]] std::optional<ChildExit> reapChild();
+enum class Reap { dead, deadOrStopped };
+/// Reaps one dead child, or nothing when none is waiting; on demand also tells of one that was
+/// stopped (WIFSTOPPED), which lives on. Never blocks.
+[[nodiscard]] std::optional<ChildExit> reapChild(Reap which = Reap::dead);
 
 /// Waits for one particular child. Blocks.
 [[nodiscard]] Result<int> waitChild(pid_t pid);

@@ -1,12 +1,15 @@
 // Forks, buries, signals and listens to workers.
 #include "manager/children.h"
 
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/signals.h"
 #include "worker/waiting_signals.h"
 #include "worker/worker.h"
 
@@ -33,7 +36,7 @@ std::optional<std::uint32_t> Children::freeSlot() const {
 Result<pid_t> Children::fork() {
     const auto slot = freeSlot();
     if (!slot) {
-        return plainError("no free scoreboard slot");
+        return plainError("[pool " + shared_->inputs->pool.name + "] no free scoreboard slot");
     }
     const config::PoolSettings& pool = shared_->inputs->pool;
     auto place = prepareWorkerPlace(pool.catchWorkersOutput, *slot);
@@ -188,14 +191,33 @@ PoolLoad Children::load() const {
 
 void Children::signalAll(int signal) {
     for (const Child& child : children_) {
+        logSignal(child, signal);
         ::kill(child.pid, signal);
+    }
+    logAlive();
+}
+
+void Children::logSignal(const Child& child, int signal) const {
+    if (shared_->log->level() == LogLevel::debug) {
+        shared_->log->debug(fmt::format("[pool {}] sending signal {} {} to child {}",
+                                        shared_->inputs->pool.name, signal, signalName(signal),
+                                        child.pid));
+    }
+}
+
+void Children::logAlive() const {
+    if (!children_.empty()) {
+        shared_->log->debug(fmt::format("{} child(ren) still alive", children_.size()));
     }
 }
 
 void Children::signalIdle() {
-    for (const Child& child : children_) {
+    for (Child& child : children_) {
         const Stage stage = stageOf(child);
         if (stage == Stage::idle || stage == Stage::starting) {
+            if (!std::exchange(child.toldToDrain, true)) {
+                logSignal(child, worker::kLeaveSignal);
+            }
             ::kill(child.pid, worker::kLeaveSignal);
         } else if (stage == Stage::keepAlive) {
             // It may be in a request by now: this one disturbs less, and shows the flag as well.
@@ -223,30 +245,34 @@ int Children::wakeFree(int count, std::uint64_t nowNs, bool more) {
     return told;
 }
 
-void Children::retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs) {
-    // A worker that was told before and still accepts did not hear it: insist, then force.
+void Children::insistOnLeaving(std::uint64_t nowNs) {
     constexpr std::uint64_t kPatienceNs = 5 * kNsPerSecond;
+    for (const Child& child : children_) {
+        if (child.toldToLeave && stageOf(child) == Stage::idle) {
+            ::kill(child.pid, nowNs - child.toldToLeaveNs > kPatienceNs ? SIGKILL : SIGQUIT);
+        }
+    }
+}
+
+void Children::retireOldestIdle(std::uint64_t nowNs, std::optional<int> idleForSeconds) {
     Child* oldest = nullptr;
     for (Child& child : children_) {
-        if (stageOf(child) != Stage::idle) {
-            continue;
-        }
-        if (child.toldToLeave) {
-            ::kill(child.pid, nowNs - child.toldToLeaveNs > kPatienceNs ? SIGKILL : SIGQUIT);
-            continue;
-        }
-        if (oldest == nullptr || child.startedNs < oldest->startedNs) {
+        if (!child.toldToLeave && stageOf(child) == Stage::idle &&
+            (oldest == nullptr || child.startedNs < oldest->startedNs)) {
             oldest = &child;
         }
     }
     if (oldest == nullptr) {
         return;
     }
-    const auto facts = scoreboard::copyWorker(*shared_->segment, oldest->slot, nowNs);
-    const std::uint64_t lastActive =
-        std::max(oldest->startedNs, facts ? facts->facts.acceptedNs + facts->facts.durationNs : 0);
-    if (nowNs < lastActive + idleForNs) {
-        return;
+    if (idleForSeconds) {
+        const auto facts = scoreboard::copyWorker(*shared_->segment, oldest->slot, nowNs);
+        const std::uint64_t lastActive = std::max(
+            oldest->startedNs, facts ? facts->facts.acceptedNs + facts->facts.durationNs : 0);
+        if (nowNs / kNsPerSecond <=
+            lastActive / kNsPerSecond + static_cast<std::uint64_t>(*idleForSeconds)) {
+            return;
+        }
     }
     oldest->toldToLeave = true;
     oldest->toldToLeaveNs = nowNs;

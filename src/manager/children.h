@@ -27,6 +27,7 @@ struct Child {
     std::uint32_t slot = 0;
     std::uint64_t startedNs = 0;
     bool toldToLeave = false;  ///< idle-killed: not replaced when it goes
+    bool toldToDrain = false;  ///< got its first SIGQUIT of a drain
     std::uint64_t toldToLeaveNs = 0;
     std::uint64_t timedOutNs = 0;  ///< first SIGTERM of request_terminate_timeout
     std::uint64_t wokenNs = 0;     ///< last told to look at the hand-over queue
@@ -73,17 +74,22 @@ class Children {
     [[nodiscard]] scoreboard::Stage stageOf(const Child& child) const;
     [[nodiscard]] std::list<Child>& all() { return children_; }
 
-    /// Newest first, as php-fpm signals them.
+    /// Newest first, as php-fpm signals them, and with its lines at debug level.
     void signalAll(int signal);
     /// Tells those that accept or wait on a connection; the busy ones see the flag in the
     /// scoreboard.
     void signalIdle();
+    /// "N child(ren) still alive" at debug level, unless there is none.
+    void logAlive() const;
     /// Has up to `count` free workers look at the hand-over queue: those that accept first, then
     /// those that wait on a connection. How many were told. With `more` those that were told a
     /// moment ago are left out: they are on their way.
     int wakeFree(int count, std::uint64_t nowNs, bool more);
-    /// Tells the idle worker with the oldest start to leave; a repeated call insists.
-    void retireOldestIdle(std::uint64_t nowNs, std::uint64_t idleForNs);
+    /// Tells the idle worker with the oldest start to leave; with `idleForSeconds` only when that
+    /// one has been idle for longer (spec lifecycle §5.4: whole seconds of the clock, strictly).
+    void retireOldestIdle(std::uint64_t nowNs, std::optional<int> idleForSeconds);
+    /// Once a second: those that were told to leave and still accept are told again, then killed.
+    void insistOnLeaving(std::uint64_t nowNs);
     /// Once a second: lines about output that a flood lost.
     void tickOutputs(std::uint64_t nowNs);
     /// Hands the new access log to every worker, then announces it.
@@ -94,6 +100,7 @@ class Children {
     void watchOutput(Child& child);
     void readOutput(Child& child, log::OutputStream stream);
     void hear(Child& child);
+    void logSignal(const Child& child, int signal) const;
 
     const WorkerTemplate* shared_;
     scoreboard::PoolWriter* pen_;

@@ -53,6 +53,8 @@ std::string encodeInputs(const ManagerInputs& inputs) {
         {"syslogFacility", inputs.syslog ? inputs.syslog->facility : 0},
         {"masterPid", inputs.masterPid},
         {"stopTimeoutMs", inputs.stopTimeoutMs},
+        {"terminateTimeoutMs", inputs.terminateTimeoutMs},
+        {"sharesProcessMax", inputs.sharesProcessMax},
     };
     const auto packed = json::to_cbor(document);
     return {packed.begin(), packed.end()};
@@ -91,6 +93,8 @@ Result<ManagerInputs> decodeInputs(const std::string& text) {
         }
         document.at("masterPid").get_to(inputs.masterPid);
         document.at("stopTimeoutMs").get_to(inputs.stopTimeoutMs);
+        document.at("terminateTimeoutMs").get_to(inputs.terminateTimeoutMs);
+        document.at("sharesProcessMax").get_to(inputs.sharesProcessMax);
         return inputs;
     } catch (const json::exception& problem) {
         return plainError(std::string("unreadable settings from the master: ") + problem.what());

@@ -45,7 +45,9 @@ struct ManagerInputs {
     bool logBuffering = true;
     std::optional<log::SyslogIdentity> syslog;  ///< kErrorLogFd is a socket to syslog
     int masterPid = 0;
-    int stopTimeoutMs = 0;  ///< deadline when the master vanishes and the workers must finish
+    int stopTimeoutMs = 0;       ///< deadline when the master vanishes and the workers must finish
+    int terminateTimeoutMs = 0;  ///< from TERM to KILL
+    bool sharesProcessMax = false;  ///< process.max is set: room for a worker is asked for first
 };
 
 /// The manager's process title. It holds no "pool NAME", by which monitoring counts workers.

@@ -70,6 +70,7 @@ void PoolManager::onSignals() {
     while (const int signal = parts_.signals->next()) {
         switch (signal) {
             case SIGCHLD:
+                parts_.log->debug("received SIGCHLD");
                 childDied = true;
                 break;
             case SIGTERM:
@@ -158,6 +159,7 @@ void PoolManager::onTick() {
     if (!isServing()) {
         return;
     }
+    children_.insistOnLeaving(monotonicNs());
     const PoolLoad load = observe();
     logLoad(load);
     carryOut(decideTick(pool_, load, scaling_), load);
@@ -245,13 +247,13 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     deadlineWatch_ = parts_.loop->after(deadline, [this] {
         parts_.log->debug(poolPrefix() + "the drain deadline is over, ending the last workers");
         parking_.clear();
-        children_.signalAll(SIGTERM);
-        killWatch_ = parts_.loop->every(kEscalation, [this] { children_.signalAll(SIGKILL); });
+        endWorkers(kEscalation);
         finishIfEmpty();
     });
     passOnWatch_.cancel();
     settleParked();
     watchDrain();
+    children_.logAlive();
     finishIfEmpty();
 }
 
@@ -274,9 +276,16 @@ void PoolManager::terminate() {
     deadlineWatch_.cancel();
     passOnWatch_.cancel();
     parking_.clear();
-    children_.signalAll(SIGTERM);
-    killWatch_ = parts_.loop->every(kEscalation, [this] { children_.signalAll(SIGKILL); });
+    endWorkers(milliseconds(parts_.inputs->terminateTimeoutMs));
     finishIfEmpty();
+}
+
+void PoolManager::endWorkers(milliseconds untilKill) {
+    children_.signalAll(SIGTERM);
+    killWatch_ = parts_.loop->after(untilKill, [this] {
+        children_.signalAll(SIGKILL);
+        killWatch_ = parts_.loop->every(kEscalation, [this] { children_.signalAll(SIGKILL); });
+    });
 }
 
 void PoolManager::finishIfEmpty() {

@@ -63,6 +63,7 @@ class PoolManager {
     void drain(DrainMode mode, std::chrono::milliseconds deadline);
     void watchDrain();
     void terminate();
+    void endWorkers(std::chrono::milliseconds untilKill);
     void failToStart(const std::string& why);
     void finishIfEmpty();
 

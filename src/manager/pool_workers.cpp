@@ -18,15 +18,24 @@ namespace {
 
 constexpr milliseconds kProbation{1000};  // a replacement that lives this long is sound
 
+/// Idle-killed and not to be replaced (spec lifecycle §5.2).
+bool wentAsTold(const Departure& departure) {
+    return departure.toldToLeave &&
+           (WIFEXITED(departure.status) ||
+            (WIFSIGNALED(departure.status) && WTERMSIG(departure.status) == SIGQUIT));
+}
+
 }  // namespace
 
 std::optional<pid_t> PoolManager::forkOne(LogLevel level) {
     writeCommands();
+    parts_.log->debug("blocking signals before child birth");
     const auto pid = children_.fork();
     if (!pid) {
-        parts_.log->error(poolPrefix() + pid.error().text());
+        parts_.log->error(pid.error().text());
         return std::nullopt;
     }
+    parts_.log->debug("unblocking signals, child born");
     parts_.log->write(level, fmt::format("{}child {} started", poolPrefix(), *pid));
     return *pid;
 }
@@ -37,11 +46,17 @@ void PoolManager::forkMany(int count) {
 }
 
 void PoolManager::reap() {
-    while (const auto death = reapChild()) {
+    while (const auto death = reapChild(Reap::deadOrStopped)) {
+        if (WIFSTOPPED(death->status)) {
+            parts_.log->notice(fmt::format("child {} stopped for tracing", death->pid));
+            continue;
+        }
         const auto departure = children_.bury(death->pid, death->status);
         if (!departure) {
-            parts_.log->warning(fmt::format("unknown child ({}) exited {}", death->pid,
-                                            describeExit(death->status)));
+            parts_.log->warning(
+                fmt::format("unknown child ({}) exited {} - potentially a bug or "
+                            "pre exec child (e.g. s6-notifyoncheck)",
+                            death->pid, describeExit(death->status)));
             continue;
         }
         logDeparture(*departure);
@@ -62,7 +77,7 @@ void PoolManager::logDeparture(const Departure& departure) {
     LogLevel level = clean || byQuit ? LogLevel::notice : LogLevel::warning;
     const auto seconds = departure.lifetimeNs / kNsPerSecond;
     const auto micros = departure.lifetimeNs % kNsPerSecond / 1000;
-    if (departure.toldToLeave && (clean || byQuit)) {
+    if (wentAsTold(departure)) {
         parts_.log->debug(fmt::format(
             "{}child {} has been killed by the process management after {}.{:06} seconds from "
             "start",
@@ -81,9 +96,7 @@ void PoolManager::replace(const Departure& departure) {
     if (phase_ != Phase::serving && phase_ != Phase::starting) {
         return;
     }
-    const bool clean = WIFEXITED(departure.status) && WEXITSTATUS(departure.status) == 0;
-    if (departure.toldToLeave &&
-        (clean || (WIFSIGNALED(departure.status) && WTERMSIG(departure.status) == SIGQUIT))) {
+    if (wentAsTold(departure)) {
         return;
     }
     const auto delay = respawn_.afterDeath(departure.lifetimeNs, departure.served);
@@ -142,13 +155,13 @@ void PoolManager::look() {
 }
 
 void PoolManager::carryOut(const ScalingDecision& decision, const PoolLoad& load) {
+    const bool isOndemand = pool_.pm == config::ProcessManager::ondemand;
     if (decision.countLimit) {
         pen_.countMaxChildrenReached();
-        const bool ondemand = pool_.pm == config::ProcessManager::ondemand;
         parts_.log->warning(
             fmt::format("{}server reached {}max_children setting ({}), consider "
                         "raising it",
-                        poolPrefix(), ondemand ? "" : "pm.", pool_.maxChildren));
+                        poolPrefix(), isOndemand ? "" : "pm.", pool_.maxChildren));
     }
     if (decision.warnBusy) {
         parts_.log->warning(fmt::format(
@@ -162,10 +175,8 @@ void PoolManager::carryOut(const ScalingDecision& decision, const PoolLoad& load
                                       decision.fork));
     }
     if (decision.killIdle) {
-        const auto idleFor = pool_.pm == config::ProcessManager::ondemand
-                                 ? static_cast<std::uint64_t>(pool_.processIdleTimeout)
-                                 : 0;
-        children_.retireOldestIdle(monotonicNs(), idleFor * kNsPerSecond);
+        children_.retireOldestIdle(
+            monotonicNs(), isOndemand ? std::optional(pool_.processIdleTimeout) : std::nullopt);
     }
 }
 

@@ -29,13 +29,23 @@ bool isTimed(Stage stage, bool trackFinished) {
     return false;
 }
 
+/// As php-fpm shows it: nothing but printable ASCII.
+std::string printable(const char* script) {
+    std::string text(script);
+    for (char& c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        c = byte < 0x20 || byte >= 0x7f ? '.' : c;
+    }
+    return text;
+}
+
 void endRequest(Child& child, const scoreboard::WorkerSnapshot& worker, std::uint64_t elapsed,
                 const config::PoolSettings& pool, log::ErrorLog& log) {
     const auto& facts = worker.facts;
     log.warning(
         fmt::format("[pool {}] child {}, script '{}' (request: \"{} {}{}{}\") execution timed out "
                     "({}.{:06} sec), terminating",
-                    pool.name, child.pid, facts.script, facts.method, facts.uri,
+                    pool.name, child.pid, printable(facts.script), facts.method, facts.uri,
                     facts.query[0] != '\0' ? "?" : "", facts.query, elapsed / kNsPerSecond,
                     elapsed % kNsPerSecond / 1000));
     const std::uint64_t now = monotonicNs();

@@ -2,6 +2,7 @@
 #include "manager/scaling.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::manager {
 namespace {
@@ -17,17 +18,21 @@ void reachLimit(ScalingState& state, ScalingDecision& decision) {
 ScalingDecision tickDynamic(const PoolSettings& pool, const PoolLoad& load, ScalingState& state) {
     ScalingDecision decision;
     const int spare = load.idle + load.starting;
+    // Spares are made up for at once (decideDemand), so the tick rarely sees a shortage itself.
+    const bool wasShort = std::exchange(state.grew, false) || spare < pool.minSpareServers;
     if (spare > pool.maxSpareServers) {
         decision.killIdle = load.idle > 0;
         state.spawnRate = 1;
         return decision;
     }
-    if (spare >= pool.minSpareServers) {
+    if (!wasShort) {
         state.spawnRate = 1;
         return decision;
     }
     if (load.running >= pool.maxChildren) {
-        reachLimit(state, decision);
+        if (spare < pool.minSpareServers) {
+            reachLimit(state, decision);
+        }
         state.spawnRate = 1;
         return decision;
     }
@@ -35,8 +40,8 @@ ScalingDecision tickDynamic(const PoolSettings& pool, const PoolLoad& load, Scal
         decision.warnBusy = true;
         decision.busyRate = state.spawnRate;
     }
-    decision.fork =
-        std::min({state.spawnRate, pool.minSpareServers - spare, pool.maxChildren - load.running});
+    decision.fork = std::max(0, std::min({state.spawnRate, pool.minSpareServers - spare,
+                                          pool.maxChildren - load.running}));
     state.limitReached = false;
     if (state.spawnRate < pool.maxSpawnRate) {
         state.spawnRate *= 2;
@@ -85,6 +90,7 @@ ScalingDecision decideDemand(const PoolSettings& pool, const PoolLoad& load, Sca
     }
     decision.fork = std::min({wanted, pool.maxChildren - load.running, pool.maxSpawnRate});
     state.limitReached = false;
+    state.grew = true;
     return decision;
 }
 

@@ -18,6 +18,7 @@ struct PoolLoad {
 struct ScalingState {
     int spawnRate = 1;          ///< doubles while a dynamic pool stays short of spares
     bool limitReached = false;  ///< max_children was hit and nothing was forked since
+    bool grew = false;          ///< on demand since the last tick: that tick was one of shortage
 };
 
 struct ScalingDecision {

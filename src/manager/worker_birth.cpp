@@ -66,10 +66,10 @@ int setUpInChild(const WorkerTemplate& shared, const WorkerPlace& place, pid_t m
     return static_cast<int>(worker::runWorker(worker));
 }
 
-Result<void> makePipe(UniqueFd& reader, UniqueFd& writer) {
+Result<void> makePipe(const char* what, UniqueFd& reader, UniqueFd& writer) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) < 0) {
-        return errnoError("failed to prepare the output pipe");
+        return errnoError(std::string("failed to prepare the ") + what + " pipe");
     }
     reader.reset(ends[0]);
     writer.reset(ends[1]);
@@ -88,10 +88,10 @@ Result<WorkerPlace> prepareWorkerPlace(bool catchOutput, std::uint32_t slot) {
     place.managerOrders = std::move(orders->first);
     place.workerOrders = std::move(orders->second);
     if (catchOutput) {
-        if (auto out = makePipe(place.outReader, place.outWriter); !out) {
+        if (auto out = makePipe("stdout", place.outReader, place.outWriter); !out) {
             return tl::make_unexpected(out.error());
         }
-        if (auto err = makePipe(place.errReader, place.errWriter); !err) {
+        if (auto err = makePipe("stderr", place.errReader, place.errWriter); !err) {
             return tl::make_unexpected(err.error());
         }
     }

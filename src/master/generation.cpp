@@ -14,6 +14,13 @@ namespace muster::master {
 using manager::ControlMessage;
 using manager::MessageType;
 
+namespace {
+
+/// For a manager that has killed its workers, or has none, to go.
+constexpr std::uint64_t kGraceNs = 3 * kNsPerSecond;
+
+}  // namespace
+
 Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInputs& inputs,
                                                        const Descriptors& descriptors,
                                                        std::uint64_t startedWallNs, EventLoop& loop,
@@ -110,8 +117,16 @@ void Generation::drain(manager::DrainMode mode, std::chrono::milliseconds deadli
 }
 
 void Generation::terminate() {
+    const auto workers = state_ == State::loading  // … has none yet
+                             ? 0
+                             : static_cast<std::uint64_t>(inputs_.terminateTimeoutMs) * kNsPerMs;
+    overdueNs_ = monotonicNs() + workers + kGraceNs;
     state_ = State::terminating;
     ::kill(pid_, SIGTERM);
+}
+
+bool Generation::isOverdue() const {
+    return overdueNs_ != 0 && monotonicNs() >= overdueNs_;
 }
 
 void Generation::kill() {

@@ -47,8 +47,10 @@ class Generation {
     /// Lets the loaded manager fork its first workers, counting on from `carried`.
     void start(const scoreboard::Totals& carried);
     void drain(manager::DrainMode mode, std::chrono::milliseconds deadline);
-    void terminate();  ///< by SIGTERM, which a manager hears in every state
+    void terminate();  ///< by SIGTERM, which a manager hears once it has loaded the runtime
     void kill();
+    /// Since terminate() there was time enough for the manager's own TERM and KILL.
+    [[nodiscard]] bool isOverdue() const;
     /// Borrowed: new descriptors for the error log and, when the pool has one, the access log.
     struct Logs {
         int errorLog = -1;
@@ -76,6 +78,7 @@ class Generation {
     State state_ = State::loading;
     manager::ManagerInputs inputs_;
     std::uint64_t launchedNs_ = 0;
+    std::uint64_t overdueNs_ = 0;
     std::string failure_;
     MessageChannel channel_;
     EventLoop::Watch watch_;

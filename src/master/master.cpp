@@ -22,10 +22,23 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kKillAfterTerminate{3000};
+constexpr milliseconds kOverdueCheck{1000};
 
 /// What the operator asked for last that counts. Later states never go back to earlier ones.
 enum class State { starting, serving, finishing, terminating };
+
+const char* stateName(State state) {
+    switch (state) {
+        case State::finishing:
+            return "finishing";
+        case State::terminating:
+            return "terminating";
+        case State::starting:
+        case State::serving:
+            break;
+    }
+    return "normal";
+}
 
 class Master {
   public:
@@ -52,6 +65,7 @@ class Master {
     void onSignal(int signal);
     void finish();
     void terminate();
+    [[nodiscard]] bool mayEnter(State wanted, const char* name);
     void reopenLogs();
     void reap();
     void endIfDone();
@@ -138,10 +152,10 @@ void Master::started(const PoolSet::Report& report) {
 void Master::onSignals() {
     bool childDied = false;
     while (const int signal = signals_.next()) {
+        log_.debug(std::string("received ") + signalName(signal));
         if (signal == SIGCHLD) {
             childDied = true;
         } else {
-            log_.debug(std::string("received ") + signalName(signal));
             onSignal(signal);
         }
     }
@@ -175,7 +189,7 @@ void Master::onSignal(int signal) {
 }
 
 void Master::finish() {
-    if (state_ == State::finishing || state_ == State::terminating) {
+    if (!mayEnter(State::finishing, "finishing")) {
         return;
     }
     state_ = State::finishing;
@@ -184,13 +198,27 @@ void Master::finish() {
 }
 
 void Master::terminate() {
-    if (state_ == State::terminating) {
+    if (!mayEnter(State::terminating, "terminating")) {
         return;
     }
     state_ = State::terminating;
     pools_.terminateAll();
-    killWatch_ = loop_.every(kKillAfterTerminate, [this] { pools_.killAll(); });
+    killWatch_ = loop_.every(kOverdueCheck, [this] { pools_.killOverdue(); });
     endIfDone();
+}
+
+// A reload is an episode of `serving`, not a state of its own; it is named like one in the log.
+bool Master::mayEnter(State wanted, const char* name) {
+    if (state_ == wanted && wanted != State::serving) {
+        return false;
+    }
+    if (state_ > wanted) {
+        log_.debug(fmt::format("not switching to '{}' state, because already in '{}' state", name,
+                               stateName(state_)));
+        return false;
+    }
+    log_.debug(fmt::format("switching to '{}' state", name));
+    return true;
 }
 
 void Master::reopenLogs() {
@@ -217,13 +245,12 @@ void Master::reap() {
 // --- Reload ---------------------------------------------------------------------------------
 
 void Master::reload() {
-    if (state_ == State::finishing || state_ == State::terminating) {
-        return;
-    }
     // Signals during a start or a reload become one more reload; it also waits while earlier
     // generations still finish long requests, so that the number of processes stays bounded.
-    reloadWanted_ = state_ == State::starting || pools_.isRenewing() || !pools_.hasRoomForRenewal();
-    if (reloadWanted_) {
+    const bool stopping = state_ > State::serving;
+    reloadWanted_ = !stopping && (state_ == State::starting || pools_.isRenewing() ||
+                                  !pools_.hasRoomForRenewal());
+    if (reloadWanted_ || !mayEnter(State::serving, "reloading")) {
         return;
     }
     auto prepared = prepare(invocation_, log_, files_, false);

@@ -323,8 +323,12 @@ void PoolSet::terminateAll() {
     forEachGeneration([](Incarnation& incarnation) { incarnation.generation->terminate(); });
 }
 
-void PoolSet::killAll() {
-    forEachGeneration([](Incarnation& incarnation) { incarnation.generation->kill(); });
+void PoolSet::killOverdue() {
+    forEachGeneration([](Incarnation& incarnation) {
+        if (incarnation.generation->isOverdue()) {
+            incarnation.generation->kill();
+        }
+    });
 }
 
 bool PoolSet::empty() const {
@@ -337,6 +341,7 @@ bool PoolSet::empty() const {
 
 void PoolSet::reopenLogs() {
     std::set<UniqueFd*> reopened;
+    bool anyReopened = false;
     forEachGeneration([&](Incarnation& incarnation) {
         UniqueFd* accessLog = incarnation.plan.accessLog.get();
         const std::string& path = incarnation.plan.inputs.pool.accessLog;
@@ -348,7 +353,7 @@ void PoolSet::reopenLogs() {
                 file = errnoError(failure);
             }
             if (file) {
-                log_->notice("access log file re-opened");
+                anyReopened = true;
             } else {
                 log_->error(file.error().text());
                 log_->error("unable to re-opened access log file");
@@ -364,6 +369,9 @@ void PoolSet::reopenLogs() {
                                     incarnation.generation->pid(), sent.error().text()));
         }
     });
+    if (anyReopened) {
+        log_->notice("access log file re-opened");
+    }
 }
 
 std::set<std::string> PoolSet::addresses() const {

@@ -47,7 +47,8 @@ class PoolSet {
     /// Graceful stop of everything; renewals and restarts end.
     void drainAll(std::chrono::milliseconds deadline);
     void terminateAll();
-    void killAll();
+    /// Kills the managers that had time enough to end after terminateAll().
+    void killOverdue();
     [[nodiscard]] bool empty() const;
 
     /// Opens every access log again and hands error and access logs to all managers.

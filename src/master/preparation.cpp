@@ -13,6 +13,7 @@ namespace muster::master {
 namespace {
 
 constexpr std::chrono::seconds kDefaultDrain{30};
+constexpr std::chrono::seconds kDefaultTerminate{1};
 
 bool isDirectory(const std::string& path) {
     struct stat info {};
@@ -92,6 +93,8 @@ manager::ManagerInputs inputsFor(const Invocation& invocation, const config::Glo
     inputs.logFormat = global.logFormat;
     inputs.logBuffering = global.logBuffering;
     inputs.stopTimeoutMs = static_cast<int>(drainDeadline(global).count());
+    inputs.terminateTimeoutMs = static_cast<int>(terminateDeadline(global).count());
+    inputs.sharesProcessMax = global.processMax > 0;
     return inputs;
 }
 
@@ -144,6 +147,11 @@ std::optional<PoolPlan> planPool(const Invocation& invocation, const config::Glo
 std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global) {
     const std::chrono::seconds configured(global.processControlTimeout);
     return configured.count() > 0 ? configured : kDefaultDrain;
+}
+
+std::chrono::milliseconds terminateDeadline(const config::GlobalSettings& global) {
+    const std::chrono::seconds configured(global.processControlTimeout);
+    return configured.count() > 0 ? configured : kDefaultTerminate;
 }
 
 Invocation describeInvocation(CommandLine line) {
