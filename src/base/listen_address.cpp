@@ -1,14 +1,14 @@
-// Opens listening sockets and keeps track of the files behind them.
+// Takes configured addresses apart and resolves them.
 #include "base/listen_address.h"
 
-#include <fcntl.h>
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -20,110 +20,55 @@ bool isDigits(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-Result<void> checkPort(const std::string& port) {
-    if (!isDigits(port) || port.size() > 5 || std::stoi(port) < 1 || std::stoi(port) > 65535) {
+/// The leading number, as atoi(3) sees it; what follows it getaddrinfo(3) judges.
+Result<in_port_t> parsePort(const std::string& port) {
+    const long number = std::strtol(port.c_str(), nullptr, 10);
+    if (number < 1 || number > 65535) {
         return plainError("invalid port value '" + port + "'");
     }
-    return {};
+    return static_cast<in_port_t>(number);
 }
 
-tl::unexpected<Error> bindError(const std::string& configured) {
-    return errnoError("unable to bind listening socket for address '" + configured + "'");
+template <typename Address>
+const Address& as(const sockaddr* address) {
+    return *reinterpret_cast<const Address*>(address);
 }
 
-Result<UniqueFd> newSocket(int family) {
-    UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!fd) {
-        return errnoError("failed to create new listening socket: socket()");
-    }
-    const int on = 1;
-    if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) {
-        return errnoError("failed to change socket attribute");
-    }
-    return fd;
+template <typename Address>
+SocketAddress wrap(const Address& address) {
+    return {reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(sizeof address)};
 }
 
-Result<UniqueFd> startListening(UniqueFd fd, const std::string& configured, int backlog) {
-    if (::listen(fd.get(), backlog) < 0) {
-        return errnoError("failed to listen to address '" + configured + "'");
-    }
-    return fd;
-}
-
-Result<UniqueFd> bindTo(const sockaddr* address, socklen_t length, const std::string& configured,
-                        int backlog) {
-    auto fd = newSocket(address->sa_family);
-    if (!fd) {
-        return fd;
-    }
-    if (::bind(fd->get(), address, length) < 0) {
-        return bindError(configured);
-    }
-    return startListening(std::move(*fd), configured, backlog);
-}
-
-Result<UniqueFd> openTcp(const ListenAddress& address, const std::string& configured, int backlog) {
+Result<std::vector<SocketAddress>> resolveName(const ListenAddress& address) {
     addrinfo wanted{};
     wanted.ai_family = AF_UNSPEC;
     wanted.ai_socktype = SOCK_STREAM;
-    wanted.ai_flags = AI_NUMERICSERV;
     addrinfo* list = nullptr;
     const int failure = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &wanted, &list);
     if (failure != 0) {
         return plainError(std::string("getaddrinfo: ") + ::gai_strerror(failure));
     }
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
-    Result<UniqueFd> result = plainError("getaddrinfo: no address for '" + configured + "'");
+    std::vector<SocketAddress> found;
     for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-        result = bindTo(entry->ai_addr, entry->ai_addrlen, configured, backlog);
-        if (result) {
-            break;
-        }
+        found.emplace_back(entry->ai_addr, entry->ai_addrlen);
     }
-    return result;
+    return found;
 }
 
-Result<UniqueFd> openPort(const ListenAddress& address, const std::string& configured,
-                          int backlog) {
-    const auto port = htons(static_cast<std::uint16_t>(std::stoi(address.port)));
+std::vector<SocketAddress> anyAddress(in_port_t port) {
     sockaddr_in6 six{};
     six.sin6_family = AF_INET6;
     six.sin6_addr = in6addr_any;
-    six.sin6_port = port;
-    auto result = bindTo(reinterpret_cast<const sockaddr*>(&six), sizeof six, configured, backlog);
-    if (result) {
-        return result;
-    }
+    six.sin6_port = htons(port);
     sockaddr_in four{};
     four.sin_family = AF_INET;
     four.sin_addr.s_addr = htonl(INADDR_ANY);
-    four.sin_port = port;
-    return bindTo(reinterpret_cast<const sockaddr*>(&four), sizeof four, configured, backlog);
+    four.sin_port = htons(port);
+    return {wrap(six), wrap(four)};
 }
 
-/// Makes room for a socket file: a stale socket goes, everything else stays and is an error.
-Result<void> clearPath(const sockaddr_un& address, const std::string& path) {
-    struct stat info {};
-    if (::lstat(path.c_str(), &info) < 0) {
-        return {};  // nothing there; bind(2) will name any other trouble
-    }
-    if (!S_ISSOCK(info.st_mode)) {
-        return plainError("unable to bind listening socket for address '" + path +
-                          "': a file that is not a socket is in the way, and it is not removed");
-    }
-    const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const int outcome = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address),
-                                  static_cast<socklen_t>(sizeof address));
-    if (outcome == 0 || errno == EAGAIN) {  // EAGAIN: alive, its queue is full
-        return plainError("Another FPM instance seems to already listen on " + path);
-    }
-    if (::unlink(path.c_str()) < 0) {
-        return bindError(path);
-    }
-    return {};
-}
-
-Result<UniqueFd> openUnix(const std::string& path, const ListenOptions& options) {
+Result<std::vector<SocketAddress>> unixAddress(const std::string& path) {
     if (path.size() > kMaxUnixPath) {
         return plainError("cannot bind to UNIX socket '" + path +
                           "' as path is too long (found length: " + std::to_string(path.size()) +
@@ -131,32 +76,8 @@ Result<UniqueFd> openUnix(const std::string& path, const ListenOptions& options)
     }
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    if (auto cleared = clearPath(address, path); !cleared) {
-        return tl::make_unexpected(cleared.error());
-    }
-    auto fd = newSocket(AF_UNIX);
-    if (!fd) {
-        return fd;
-    }
-    // The file is born with its final mode: never wider, not even for an instant.
-    const mode_t previous = ::umask(0777 & ~options.mode);
-    const int bound =
-        ::bind(fd->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    const int bindErrno = errno;
-    ::umask(previous);
-    if (bound < 0) {
-        errno = bindErrno;
-        return bindError(path);
-    }
-    const uid_t owner = options.owner.value_or(static_cast<uid_t>(-1));
-    const gid_t group = options.group.value_or(static_cast<gid_t>(-1));
-    if ((options.owner || options.group) && ::chown(path.c_str(), owner, group) < 0) {
-        auto error = errnoError("failed to chown() the socket '" + path + "'");
-        ::unlink(path.c_str());
-        return error;
-    }
-    return startListening(std::move(*fd), path, options.backlog);
+    std::memcpy(address.sun_path, path.data(), path.size());
+    return std::vector{wrap(address)};
 }
 
 }  // namespace
@@ -181,32 +102,66 @@ ListenAddress parseListenAddress(const std::string& value) {
     return address;
 }
 
-Result<UniqueFd> openListener(const std::string& configured, const ListenOptions& options) {
-    const ListenAddress address = parseListenAddress(configured);
-    if (address.kind == ListenAddress::Kind::unixPath) {
-        return openUnix(address.path, options);
+SocketAddress::SocketAddress(const sockaddr* address, socklen_t length)
+    : length_(std::min(length, static_cast<socklen_t>(sizeof storage_))) {
+    std::memcpy(&storage_, address, length_);
+}
+
+std::string SocketAddress::numericHost() const {
+    char text[INET6_ADDRSTRLEN] = {};
+    if (family() == AF_INET) {
+        ::inet_ntop(AF_INET, &as<sockaddr_in>(data()).sin_addr, text, sizeof text);
+    } else if (family() == AF_INET6) {
+        ::inet_ntop(AF_INET6, &as<sockaddr_in6>(data()).sin6_addr, text, sizeof text);
     }
-    if (auto port = checkPort(address.port); !port) {
+    return text;
+}
+
+std::string SocketAddress::path() const {
+    constexpr std::size_t kStart = offsetof(sockaddr_un, sun_path);
+    if (family() != AF_UNIX || length_ <= kStart) {
+        return {};
+    }
+    const char* text = as<sockaddr_un>(data()).sun_path;
+    const std::size_t room = length_ - kStart;
+    if (text[0] == '\0') {
+        return "@" + std::string(text + 1, room - 1);
+    }
+    return {text, ::strnlen(text, room)};
+}
+
+std::string SocketAddress::key() const {
+    switch (family()) {
+        case AF_INET:
+            return numericHost() + ":" + std::to_string(ntohs(as<sockaddr_in>(data()).sin_port));
+        case AF_INET6:
+            return numericHost() + ":" + std::to_string(ntohs(as<sockaddr_in6>(data()).sin6_port));
+        default:
+            return path();
+    }
+}
+
+Result<std::vector<SocketAddress>> resolveListenAddress(const ListenAddress& address) {
+    if (address.kind == ListenAddress::Kind::unixPath) {
+        return unixAddress(address.path);
+    }
+    const auto port = parsePort(address.port);
+    if (!port) {
         return tl::make_unexpected(port.error());
     }
-    return address.kind == ListenAddress::Kind::tcp
-               ? openTcp(address, configured, options.backlog)
-               : openPort(address, configured, options.backlog);
+    if (address.kind == ListenAddress::Kind::port) {
+        return anyAddress(*port);
+    }
+    return resolveName(address);
 }
 
-std::optional<SocketFile> identifySocketFile(const std::string& path) {
-    struct stat info {};
-    if (::lstat(path.c_str(), &info) < 0 || !S_ISSOCK(info.st_mode)) {
-        return std::nullopt;
+Result<SocketAddress> boundAddress(int fd) {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof storage;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) < 0) {
+        return errnoError("getsockname");
     }
-    return SocketFile{path, info.st_dev, info.st_ino};
-}
-
-void removeSocketFile(const SocketFile& file) {
-    const auto now = identifySocketFile(file.path);
-    if (now && now->device == file.device && now->inode == file.inode) {
-        ::unlink(file.path.c_str());
-    }
+    return SocketAddress(reinterpret_cast<const sockaddr*>(&storage), length);
 }
 
 }  // namespace muster

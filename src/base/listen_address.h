@@ -1,17 +1,17 @@
-// Addresses a pool can listen on, and the sockets behind them.
+// Addresses a pool can listen on: their forms, what they resolve to, and what a socket is bound to.
 //
-// Address forms and rules: spec config §6.3, lifecycle §6.1. Master side; openListener may block
-// for a name look-up. The socket is blocking and CLOEXEC, born with its final mode and owner.
+// Address forms and rules: spec config §6.3, lifecycle §6.1. Master side; resolving may block for a
+// name look-up.
 #pragma once
 
-#include <sys/types.h>
+#include <sys/socket.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 
 namespace muster {
 
@@ -29,28 +29,34 @@ struct ListenAddress {
 /// Longest unix path that bind(2) takes, without the terminating NUL.
 inline constexpr std::size_t kMaxUnixPath = 107;
 
-struct ListenOptions {
-    int backlog = -1;  ///< as for listen(2); negative: the kernel's maximum
-    mode_t mode = 0660;
-    std::optional<uid_t> owner;
-    std::optional<gid_t> group;
+/// One numeric address or path, as the kernel takes it. At most sizeof(sockaddr_storage) bytes.
+class SocketAddress {
+  public:
+    SocketAddress(const sockaddr* address, socklen_t length);
+
+    [[nodiscard]] const sockaddr* data() const {
+        return reinterpret_cast<const sockaddr*>(&storage_);
+    }
+    [[nodiscard]] socklen_t length() const { return length_; }
+    [[nodiscard]] int family() const { return storage_.ss_family; }
+    /// "127.0.0.1", "::1"; empty for a unix path.
+    [[nodiscard]] std::string numericHost() const;
+    /// The path, or empty. An abstract name begins with '@', as ss(8) shows it.
+    [[nodiscard]] std::string path() const;
+    /// "127.0.0.1:9000", "::1:9000", "/run/x.sock": how FPM_SOCKETS names it (spec lifecycle §6.3).
+    [[nodiscard]] std::string key() const;
+
+  private:
+    sockaddr_storage storage_{};
+    socklen_t length_ = 0;
 };
 
-/// Binds and listens. Unix paths: a live listener is refused ("Another FPM instance seems to
-/// already listen on %s"), a stale socket file is replaced, anything that is not a socket is left
-/// alone and refused.
-[[nodiscard]] Result<UniqueFd> openListener(const std::string& configured,
-                                            const ListenOptions& options);
+/// Everything the configured value stands for, in the order to try: the addresses of a name; for a
+/// port alone :: and 0.0.0.0. Never empty.
+[[nodiscard]] Result<std::vector<SocketAddress>> resolveListenAddress(const ListenAddress& address);
 
-/// True when `path` still is the socket that `fd` is bound to (same inode of the file system).
-struct SocketFile {
-    std::string path;
-    dev_t device = 0;
-    ino_t inode = 0;
-};
-/// Identity of the file behind a fresh unix listener, to remove later only what is still ours.
-[[nodiscard]] std::optional<SocketFile> identifySocketFile(const std::string& path);
-void removeSocketFile(const SocketFile& file);
+/// What the socket is bound to.
+[[nodiscard]] Result<SocketAddress> boundAddress(int fd);
 
 /// Connections waiting in accept's queue and its limit.
 struct ListenQueue {

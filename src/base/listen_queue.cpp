@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/listen_address.h"
+#include "base/unique_fd.h"
 
 namespace muster {
 namespace {

@@ -1,6 +1,9 @@
 // The levels of the error log, in php-fpm's words (spec/logging.md §1).
 #pragma once
 
+#include <functional>
+#include <string>
+
 namespace muster {
 
 enum class LogLevel { debug = 1, notice = 2, warning = 3, error = 4, alert = 5 };
@@ -21,5 +24,8 @@ enum class LogLevel { debug = 1, notice = 2, warning = 3, error = 4, alert = 5 }
     }
     return "NOTICE";
 }
+
+/// Where code that knows no log puts its lines.
+using Say = std::function<void(LogLevel, const std::string&)>;
 
 }  // namespace muster

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/process.h"
-#include "scoreboard/snapshot.h"
 
 namespace muster::master {
 
@@ -18,6 +17,16 @@ namespace {
 
 /// For a manager that has killed its workers, or has none, to go.
 constexpr std::uint64_t kGraceNs = 3 * kNsPerSecond;
+
+scoreboard::Totals countedSince(scoreboard::Totals now, const scoreboard::Totals& before) {
+    const auto since = [](std::uint64_t later, std::uint64_t earlier) {
+        return later > earlier ? later - earlier : 0;
+    };
+    now.requests = since(now.requests, before.requests);
+    now.slowRequests = since(now.slowRequests, before.slowRequests);
+    now.maxChildrenReached = since(now.maxChildrenReached, before.maxChildrenReached);
+    return now;  // maxima are carried as they are
+}
 
 }  // namespace
 
@@ -159,7 +168,7 @@ Result<void> Generation::bequeathTo(Generation& heir) {
 }
 
 scoreboard::Totals Generation::totals() const {
-    return scoreboard::takeSnapshot(segment_).totals;
+    return observe().totals;
 }
 
 scoreboard::Totals Generation::handOn() {
@@ -169,14 +178,19 @@ scoreboard::Totals Generation::handOn() {
 
 scoreboard::Totals Generation::handOnRest() {
     const scoreboard::Totals before = handedOn_;
-    scoreboard::Totals rest = handOn();  // maxima are carried as they are
-    const auto since = [](std::uint64_t later, std::uint64_t earlier) {
-        return later > earlier ? later - earlier : 0;
-    };
-    rest.requests = since(rest.requests, before.requests);
-    rest.slowRequests = since(rest.slowRequests, before.slowRequests);
-    rest.maxChildrenReached = since(rest.maxChildrenReached, before.maxChildrenReached);
-    return rest;
+    return countedSince(handOn(), before);
+}
+
+scoreboard::Totals Generation::rest() const {
+    return countedSince(totals(), handedOn_);
+}
+
+scoreboard::PoolSnapshot Generation::observe() const {
+    return scoreboard::takeSnapshot(segment_);
+}
+
+std::size_t Generation::sharedMemory() const {
+    return scoreboard::segmentSize(segment_.slotCount());
 }
 
 }  // namespace muster::master

@@ -17,6 +17,7 @@
 #include "manager/inputs.h"
 #include "manager/protocol.h"
 #include "scoreboard/segment.h"
+#include "scoreboard/snapshot.h"
 
 namespace muster::master {
 
@@ -62,12 +63,17 @@ class Generation {
     /// Connects the managers, so that this one's parked connections go to `heir` when it drains.
     Result<void> bequeathTo(Generation& heir);
 
+    [[nodiscard]] scoreboard::PoolSnapshot observe() const;
+    /// Bytes of its scoreboard.
+    [[nodiscard]] std::size_t sharedMemory() const;
     /// What this generation's scoreboard says now, earlier generations included.
     [[nodiscard]] scoreboard::Totals totals() const;
     /// The same, remembered: another generation counts on from here.
     [[nodiscard]] scoreboard::Totals handOn();
     /// What was counted since the last handOn(); remembered likewise.
     [[nodiscard]] scoreboard::Totals handOnRest();
+    /// The same, not remembered.
+    [[nodiscard]] scoreboard::Totals rest() const;
 
   private:
     Generation() = default;

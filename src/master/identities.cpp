@@ -73,32 +73,4 @@ Result<PoolIdentity> resolveIdentity(const config::PoolSettings& pool, bool runs
     return result;
 }
 
-Result<ListenOptions> resolveListenOptions(const config::PoolSettings& pool) {
-    ListenOptions options;
-    options.backlog = pool.listenBacklog;
-    if (!pool.listenMode.empty()) {
-        options.mode = static_cast<mode_t>(std::strtoul(pool.listenMode.c_str(), nullptr, 8));
-    }
-    if (isNumericId(pool.listenOwner)) {
-        options.owner = numericId<uid_t>(pool.listenOwner);
-    } else if (!pool.listenOwner.empty()) {
-        const auto user = findUser(pool.listenOwner);
-        if (!user) {
-            return plainError(inPool(pool, "cannot get uid for user '" + pool.listenOwner + "'"));
-        }
-        options.owner = user->uid;
-        options.group = user->gid;
-    }
-    if (isNumericId(pool.listenGroup)) {
-        options.group = numericId<gid_t>(pool.listenGroup);
-    } else if (!pool.listenGroup.empty()) {
-        const auto group = findGroup(pool.listenGroup);
-        if (!group) {
-            return plainError(inPool(pool, "cannot get gid for group '" + pool.listenGroup + "'"));
-        }
-        options.group = *group;
-    }
-    return options;
-}
-
 }  // namespace muster::master

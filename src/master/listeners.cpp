@@ -1,11 +1,17 @@
 // Opens and keeps listening sockets.
 #include "master/listeners.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
-#include "master/identities.h"
+#include "master/listen_options.h"
 
 namespace muster::master {
+
+Listeners::Listeners(log::ErrorLog& log, InheritedSockets inherited)
+    : say_([&log](LogLevel level, const std::string& text) { log.write(level, text); }),
+      inherited_(std::move(inherited)) {}
 
 Result<int> Listeners::acquire(const config::PoolSettings& pool) {
     return acquire(pool, pool.listen, pool.listenBacklog);
@@ -20,27 +26,78 @@ Result<int> Listeners::acquire(const config::PoolSettings& pool, const std::stri
     if (const auto known = listeners_.find(address); known != listeners_.end()) {
         return known->second.fd.get();
     }
-    auto options = resolveListenOptions(pool);
-    if (!options) {
-        return tl::make_unexpected(options.error());
-    }
-    options->backlog = backlog;
-    auto fd = openListener(address, *options);
-    if (!fd) {
-        Error error = fd.error();
-        if (error.what.starts_with("failed to chown")) {
-            error.what.insert(0, "[pool " + pool.name + "] ");
-        }
-        return tl::make_unexpected(std::move(error));
-    }
-    Listener listener;
+    ListenOptions options;
     if (parseListenAddress(address).kind == ListenAddress::Kind::unixPath) {
-        listener.file = identifySocketFile(address);
+        auto resolved = resolveListenOptions(pool, say_);
+        if (!resolved) {
+            return tl::make_unexpected(resolved.error());
+        }
+        options = std::move(*resolved);
     }
-    listener.fd = std::move(*fd);
-    const int number = listener.fd.get();
-    listeners_.emplace(address, std::move(listener));
+    options.backlog = backlog;
+    auto listener = open(address, options);
+    if (!listener) {
+        return tl::make_unexpected(listener.error());
+    }
+    const int number = listener->fd.get();
+    listeners_.emplace(address, std::move(*listener));
     return number;
+}
+
+/// The first usable address of those the configured one stands for.
+Result<Listeners::Listener> Listeners::open(const std::string& address,
+                                            const ListenOptions& options) {
+    using Kind = ListenAddress::Kind;
+    const ListenAddress form = parseListenAddress(address);
+    const auto candidates = resolveListenAddress(form);
+    if (!candidates) {
+        return tl::make_unexpected(candidates.error());
+    }
+    Result<Listener> result = plainError("getaddrinfo: no address for '" + address + "'");
+    bool first = true;
+    for (const SocketAddress& candidate : *candidates) {
+        if (result) {
+            if (form.kind == Kind::tcp) {
+                say_(LogLevel::warning, fmt::format("Found multiple addresses for {}, {} ignored",
+                                                    form.host, candidate.numericHost()));
+            }
+            continue;
+        }
+        if (!std::exchange(first, false)) {
+            say_(LogLevel::error, result.error().text());
+            if (form.kind == Kind::port) {
+                say_(LogLevel::notice, "Failed implicitly binding to ::, retrying with 0.0.0.0");
+            }
+        }
+        result = inheritOrOpen(candidate, address, options);
+        if (result && form.kind == Kind::tcp) {
+            say_(LogLevel::debug, fmt::format("Found address for {}, socket opened on {}",
+                                              form.host, candidate.numericHost()));
+        }
+    }
+    return result;
+}
+
+Result<Listeners::Listener> Listeners::inheritOrOpen(const SocketAddress& candidate,
+                                                     const std::string& address,
+                                                     const ListenOptions& options) {
+    const std::string key = candidate.key();
+    if (auto known = inherited_.claim(key)) {
+        return Listener{std::move(known->fd), key, std::move(known->file), true};
+    }
+    auto fd = openListener(candidate, address, options, say_);
+    if (!fd) {
+        return tl::make_unexpected(fd.error());
+    }
+    std::optional<SocketFile> file;
+    if (candidate.family() == AF_UNIX) {
+        file = identifySocketFile(address);
+    }
+    return Listener{std::move(*fd), key, std::move(file), false};
+}
+
+void Listeners::dropUnclaimed() {
+    inherited_.dropRest(say_);
 }
 
 void Listeners::keepOnly(const std::set<std::string>& addresses) {
@@ -56,12 +113,28 @@ void Listeners::keepOnly(const std::set<std::string>& addresses) {
     }
 }
 
+void Listeners::abandon() {
+    for (auto& [address, listener] : listeners_) {
+        if (listener.inherited) {
+            listener.file.reset();
+        }
+    }
+    keepOnly({});
+}
+
 std::set<std::string> Listeners::addresses() const {
     std::set<std::string> all;
     for (const auto& [address, listener] : listeners_) {
         all.insert(address);
     }
     return all;
+}
+
+void Listeners::announceKept(const std::string& address) const {
+    if (const auto kept = listeners_.find(address); kept != listeners_.end()) {
+        say_(LogLevel::notice, fmt::format("using inherited socket fd={}, \"{}\"",
+                                           kept->second.fd.get(), kept->second.key));
+    }
 }
 
 }  // namespace muster::master

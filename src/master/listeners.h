@@ -9,33 +9,54 @@
 #include <set>
 #include <string>
 
-#include "base/listen_address.h"
+#include "base/listen_socket.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "config/settings.h"
+#include "log/error_log.h"
+#include "master/inherited_sockets.h"
 
 namespace muster::master {
 
 class Listeners {
   public:
-    /// The socket for this pool's address: the one that is there, or a new one.
+    /// `inherited`: used before a new socket is opened, until dropUnclaimed().
+    Listeners(log::ErrorLog& log, InheritedSockets inherited);
+
+    /// The socket for this pool's address: the one that is there, or a new one. Errors of all
+    /// addresses a name stands for but the last are logged here.
     [[nodiscard]] Result<int> acquire(const config::PoolSettings& pool);
     /// The same for another address of the pool (pm.status_listen): owner, group, mode and ACL are
     /// the pool's, the backlog is the default.
     [[nodiscard]] Result<int> acquire(const config::PoolSettings& pool, const std::string& address);
 
+    /// All pools have theirs: inherited sockets nobody asked for are closed.
+    void dropUnclaimed();
+
     /// Closes every socket whose address is not in `addresses`, removes its file.
     void keepOnly(const std::set<std::string>& addresses);
+    /// The start failed: as keepOnly({}), but files of inherited sockets stay for who passed them.
+    void abandon();
 
     [[nodiscard]] std::set<std::string> addresses() const;
+    /// Says that the next generation inherits the socket of this address.
+    void announceKept(const std::string& address) const;
 
   private:
-    Result<int> acquire(const config::PoolSettings& pool, const std::string& address, int backlog);
-
     struct Listener {
         UniqueFd fd;
+        std::string key;  ///< as FPM_SOCKETS names it
         std::optional<SocketFile> file;
+        bool inherited = false;
     };
+
+    Result<int> acquire(const config::PoolSettings& pool, const std::string& address, int backlog);
+    Result<Listener> open(const std::string& address, const ListenOptions& options);
+    Result<Listener> inheritOrOpen(const SocketAddress& candidate, const std::string& address,
+                                   const ListenOptions& options);
+
+    Say say_;
+    InheritedSockets inherited_;
     std::map<std::string, Listener> listeners_;  ///< by configured address
 };
 

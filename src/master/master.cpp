@@ -16,6 +16,7 @@
 #include "master/orphans.h"
 #include "master/pid_file.h"
 #include "master/pool_set.h"
+#include "master/service_manager.h"
 
 namespace muster::master {
 namespace {
@@ -43,20 +44,24 @@ const char* stateName(State state) {
 class Master {
   public:
     Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, EventLoop loop,
-           SignalPipe signals, Starter starter)
+           SignalPipe signals, Starter starter, InheritedSockets inherited)
         : invocation_(invocation),
           log_(log),
           files_(files),
           loop_(std::move(loop)),
           signals_(std::move(signals)),
           starter_(std::move(starter)),
-          pools_(loop_, log_, files_, [this] { reloadIfWanted(); }) {}
+          listeners_(log_, std::move(inherited)),
+          pools_(loop_, log_, files_, [this] { reloadIfWanted(); }),
+          service_(loop_, log_, [this] { return pools_.activity(); }) {}
 
     int run(Prepared prepared);
 
   private:
     Result<void> openListeners(std::vector<PoolPlan>& plans);
-    void begin(Prepared prepared);
+    void announceReload(const std::vector<PoolPlan>& plans,
+                        const std::set<std::string>& kept) const;
+    void announceReady();
     void started(const PoolSet::Report& report);
     void reload();
     void reloadIfWanted();
@@ -79,6 +84,8 @@ class Master {
     Starter starter_;
     Listeners listeners_;
     PoolSet pools_;
+    ServiceManager service_;
+    MonitorPlan monitor_;
     config::GlobalSettings global_;
     State state_ = State::starting;
     bool reloadWanted_ = false;
@@ -91,16 +98,20 @@ class Master {
 
 int Master::run(Prepared prepared) {
     global_ = prepared.global;
+    monitor_ = prepared.monitor;
     setProcessTitle(invocation_.titlePrefix + "master process (" + invocation_.configFile + ")");
     signalWatch_ = loop_.whenReadable(signals_.fd(), [this] { onSignals(); });
     if (auto opened = openListeners(prepared.pools); !opened) {
         log_.error(opened.error().text());
-        listeners_.keepOnly({});
+        listeners_.abandon();
         return kExitConfiguration;
     }
+    listeners_.dropUnclaimed();
+    log_.debug(fmt::format("event module is epoll and {} fds have been reserved",
+                           1 + prepared.pools.size()));
     if (auto written = writePidFile(global_.pid); !written) {
         log_.error(written.error().text());
-        listeners_.keepOnly({});
+        listeners_.abandon();
         return kExitConfiguration;
     }
     files_.launched();
@@ -112,11 +123,9 @@ int Master::run(Prepared prepared) {
 }
 
 Result<void> Master::openListeners(std::vector<PoolPlan>& plans) {
-    const std::set<std::string> before = listeners_.addresses();
     for (PoolPlan& plan : plans) {
         auto listener = listeners_.acquire(plan.inputs.pool);
         if (!listener) {
-            listeners_.keepOnly(before);
             return tl::make_unexpected(listener.error());
         }
         plan.listener = *listener;
@@ -124,7 +133,6 @@ Result<void> Master::openListeners(std::vector<PoolPlan>& plans) {
         if (!pool.statusListen.empty()) {
             auto status = listeners_.acquire(pool, pool.statusListen);
             if (!status) {
-                listeners_.keepOnly(before);
                 return tl::make_unexpected(status.error());
             }
             plan.statusListener = *status;
@@ -140,11 +148,17 @@ void Master::started(const PoolSet::Report& report) {
         return;
     }
     state_ = State::serving;
-    log_.notice("ready to handle connections");
+    announceReady();
     starter_.tellUp();
     if (reloadWanted_) {
         reload();
     }
+}
+
+void Master::announceReady() {
+    log_.debug(fmt::format("{} bytes have been reserved in SHM", pools_.sharedMemory()));
+    log_.notice("ready to handle connections");
+    service_.ready(monitor_);
 }
 
 // --- Signals --------------------------------------------------------------------------------
@@ -193,6 +207,7 @@ void Master::finish() {
         return;
     }
     state_ = State::finishing;
+    service_.stopping("Finishing");
     pools_.drainAll(drainDeadline(global_));
     endIfDone();
 }
@@ -202,6 +217,7 @@ void Master::terminate() {
         return;
     }
     state_ = State::terminating;
+    service_.stopping("Terminating");
     pools_.terminateAll();
     killWatch_ = loop_.every(kOverdueCheck, [this] { pools_.killOverdue(); });
     endIfDone();
@@ -253,10 +269,13 @@ void Master::reload() {
     if (reloadWanted_ || !mayEnter(State::serving, "reloading")) {
         return;
     }
+    service_.reloading();
+    const std::set<std::string> before = listeners_.addresses();
     auto prepared = prepare(invocation_, log_, files_, false);
     if (prepared) {
         if (auto opened = openListeners(prepared->pools); !opened) {
             log_.error(opened.error().text());
+            listeners_.keepOnly(before);
             prepared.reset();
         }
     }
@@ -269,6 +288,7 @@ void Master::reload() {
     }
     if (!prepared) {
         log_.error("the reload is refused, the running configuration stays in force");
+        service_.refused();
         return;
     }
     log_.setLevel(prepared->global.effectiveLogLevel());
@@ -278,8 +298,26 @@ void Master::reload() {
     prepared->global.pid = global_.pid;
     prepared->global.daemonize = global_.daemonize;
     global_ = prepared->global;
+    monitor_ = prepared->monitor;
+    announceReload(prepared->pools, before);
     pools_.renew(std::move(prepared->pools), drainDeadline(global_),
                  [this](const PoolSet::Report& report) { reloaded(report); });
+}
+
+/// The lines of php-fpm's sequence, which log parsers wait for.
+void Master::announceReload(const std::vector<PoolPlan>& plans,
+                            const std::set<std::string>& kept) const {
+    log_.notice(fmt::format("reloading: a new generation of {} pool{} starts beside the old one",
+                            plans.size(), plans.size() == 1 ? "" : "s"));
+    for (const PoolPlan& plan : plans) {
+        const config::PoolSettings& pool = plan.inputs.pool;
+        for (const std::string& address : {pool.listen, pool.statusListen}) {
+            if (kept.contains(address)) {
+                listeners_.announceKept(address);
+            }
+        }
+    }
+    log_.notice(fmt::format("fpm is running, pid {}", ::getpid()));
 }
 
 void Master::reloadIfWanted() {
@@ -294,7 +332,7 @@ void Master::reloaded(const PoolSet::Report& report) {
         log_.error(fmt::format("{} of {} pools could not be renewed", report.failed,
                                report.failed + report.ready));
     }
-    log_.notice("ready to handle connections");
+    announceReady();
     if (reloadWanted_) {
         reload();
     }
@@ -310,9 +348,11 @@ void Master::endIfDone() {
 
 int Master::cleanUp() {
     endOrphanedWorkers();
-    listeners_.keepOnly({});
     if (exitStatus_ == kExitOk) {
+        listeners_.keepOnly({});
         log_.notice("exiting, bye-bye!");
+    } else {
+        listeners_.abandon();
     }
     if (auto removed = removePidFile(global_.pid); !removed) {
         log_.error(removed.error().text());
@@ -328,7 +368,7 @@ int failInitialisation(log::ErrorLog& log, int status) {
 }
 
 int serve(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, Prepared prepared,
-          Starter starter) {
+          Starter starter, InheritedSockets& inherited) {
     ::setsid();  // fails for a group leader, which then has its group already
     becomeSubreaper();
     auto loop = EventLoop::create();
@@ -342,9 +382,11 @@ int serve(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, Pre
         log.error(signals.error().text());
         return failInitialisation(log, kExitConfiguration);
     }
+    log.debug("Unblocking all signals");
     unblockAllSignals();
-    Master master(invocation, log, files, std::move(*loop), std::move(*signals),
-                  std::move(starter));
+    inherited.announce([&log](LogLevel level, const std::string& text) { log.write(level, text); });
+    Master master(invocation, log, files, std::move(*loop), std::move(*signals), std::move(starter),
+                  std::move(inherited));
     const int status = master.run(std::move(prepared));
     return status == kExitOk ? kExitOk : failInitialisation(log, status);
 }
@@ -373,6 +415,10 @@ int masterMain(const Invocation& invocation) {
         log.error(filled.error().text());
         return failInitialisation(log, kExitConfiguration);
     }
+    InheritedSockets inherited;
+    if (invocation.line.action != Action::test) {
+        inherited = InheritedSockets::fromEnvironment();
+    }
     LogFiles files(log, invocation.line.forceStderr);
     if (auto null = nullStandardStreams({STDIN_FILENO, STDOUT_FILENO}); !null) {
         log.error(null.error().text());
@@ -392,10 +438,10 @@ int masterMain(const Invocation& invocation) {
         }
     }
     if (!prepared->global.daemonize) {
-        return serve(invocation, log, files, std::move(*prepared), Starter());
+        return serve(invocation, log, files, std::move(*prepared), Starter(), inherited);
     }
     const auto status = runInBackground([&](Starter starter) {
-        return serve(invocation, log, files, std::move(*prepared), std::move(starter));
+        return serve(invocation, log, files, std::move(*prepared), std::move(starter), inherited);
     });
     if (!status) {
         log.error(status.error().text());

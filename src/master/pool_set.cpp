@@ -395,4 +395,37 @@ std::set<std::string> PoolSet::addresses() const {
     return all;
 }
 
+Activity PoolSet::activity() const {
+    Activity sum;
+    const auto addProcesses = [&sum](const Incarnation& incarnation) {
+        const auto seen = incarnation.generation->observe();
+        sum.active += seen.active;
+        sum.idle += seen.idle;
+        return seen.totals;
+    };
+    const auto addTotals = [&sum](const scoreboard::Totals& totals) {
+        sum.requests += totals.requests;
+        sum.slowRequests += totals.slowRequests;
+    };
+    for (const Pool& pool : pools_) {
+        addTotals(pool.current ? addProcesses(*pool.current) : pool.carried);
+        if (pool.incoming) {
+            addProcesses(*pool.incoming);  // it counts from where the current one stands
+        }
+        for (const Incarnation& leaving : pool.leaving) {
+            addProcesses(leaving);
+            addTotals(leaving.generation->rest());
+        }
+    }
+    return sum;
+}
+
+std::size_t PoolSet::sharedMemory() const {
+    std::size_t bytes = 0;
+    for (const Pool& pool : pools_) {
+        bytes += pool.current ? pool.current->generation->sharedMemory() : 0;
+    }
+    return bytes;
+}
+
 }  // namespace muster::master

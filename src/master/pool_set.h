@@ -18,6 +18,7 @@
 #include "log/error_log.h"
 #include "master/generation.h"
 #include "master/preparation.h"
+#include "master/service_manager.h"
 
 namespace muster::master {
 
@@ -56,6 +57,11 @@ class PoolSet {
 
     /// Addresses that some generation, or one about to be restarted, listens on.
     [[nodiscard]] std::set<std::string> addresses() const;
+
+    /// What all processes do now, and did so far.
+    [[nodiscard]] Activity activity() const;
+    /// Bytes of the scoreboards in use.
+    [[nodiscard]] std::size_t sharedMemory() const;
 
   private:
     struct Incarnation {

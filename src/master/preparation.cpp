@@ -142,6 +142,23 @@ std::optional<PoolPlan> planPool(const Invocation& invocation, const config::Glo
     return sound ? std::optional(std::move(plan)) : std::nullopt;
 }
 
+/// The lines go to stderr alone: the error log is not open yet.
+MonitorPlan monitorPlan(const config::GlobalSettings& global, log::ErrorLog& log) {
+    MonitorPlan plan = planMonitor(global.systemdInterval, ::getenv("WATCHDOG_USEC"));
+    for (const auto& [level, text] : plan.messages) {
+        log.write(level, text);
+    }
+    return plan;
+}
+
+Result<void> startErrorLog(const config::GlobalSettings& global, log::ErrorLog& log,
+                           LogFiles& files) {
+    if (!global.daemonize) {
+        log.debug("saving original STDERR fd: dup()");
+    }
+    return files.open(global);
+}
+
 }  // namespace
 
 std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global) {
@@ -175,13 +192,19 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
     }
     config::ReadOutcome outcome = config::readConfiguration(readOptions(invocation));
     const config::GlobalSettings& global = outcome.configuration.global;
+    Prepared prepared;
     if (outcome.parsed && openErrorLog) {
         log.setLevel(global.effectiveLogLevel());
         log.setLimit(global.logLimit);
         log.setFormat(global.logFormat);
         files.setDaemon(global.daemonize);
+    }
+    if (outcome.parsed) {
+        prepared.monitor = monitorPlan(global, log);
+    }
+    if (outcome.parsed && openErrorLog) {
         // Opened before the rest is judged, so that the errors reach the log, too.
-        if (auto opened = files.open(global); !opened) {
+        if (auto opened = startErrorLog(global, log, files); !opened) {
             log.error(opened.error().text());
             outcome.valid = false;
         }
@@ -196,7 +219,6 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
         log.error("failed to load configuration file '" + invocation.configFile + "'");
         return std::nullopt;
     }
-    Prepared prepared;
     bool sound = outcome.valid;
     if (outcome.valid) {
         for (const config::PoolSettings& pool : outcome.configuration.pools) {

@@ -12,6 +12,7 @@
 #include "manager/inputs.h"
 #include "master/command_line.h"
 #include "master/log_files.h"
+#include "master/service_manager.h"
 
 namespace muster::master {
 
@@ -40,6 +41,7 @@ struct Prepared {
     config::GlobalSettings global;
     std::vector<PoolPlan> pools;
     config::Configuration configuration;
+    MonitorPlan monitor;
 };
 
 /// Reads and checks; logs everything there is to say. Nothing when the configuration is refused:
