@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "config/php_constants.h"
 #include "config/text.h"
 
 namespace muster::config {
@@ -207,7 +208,7 @@ Text Parser::word() {
         return syntaxError("the bare word " + quoted(text) + " among other text",
                            "double quotes around the whole value");
     }
-    return std::string(text);
+    return std::string(phpConstant(text).value_or(text));
 }
 
 Text Parser::doubleQuoted() {

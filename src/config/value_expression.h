@@ -1,5 +1,5 @@
-// Evaluates what stands right of '=' and between brackets: quotes, ${NAME}, bare words, bit
-// operators (spec config §3.3, §3.4).
+// Evaluates what stands right of '=' and between brackets: quotes, ${NAME}, bare words, PHP's
+// constants, bit operators (spec config §3.3, §3.4).
 //
 // inih has no notion of these, so they are ours. Pure functions; nothing is read but through the
 // given look-up. Errors are php-fpm's text or "syntax error: found ..., expected ...".

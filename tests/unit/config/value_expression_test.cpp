@@ -52,6 +52,15 @@ INSTANTIATE_TEST_SUITE_P(
                       Good{"'a b'", "a b"}, Good{"a 'b' c", "a b c"}, Good{"a'b'c", "abc"},
                       Good{"'b''c'", "bc"}, Good{"'a\"b'", "a\"b"}, Good{"'${NAME}'", "${NAME}"},
                       Good{"'a\\'b", "a\\b"}, Good{"\"a\rb\"", "a\rb"}));
+INSTANTIATE_TEST_SUITE_P(Constants, GoodValue,
+                         ::testing::Values(Good{"E_ALL", "32767"},
+                                           Good{"E_ALL & ~E_NOTICE", "32759"},
+                                           Good{"(E_ALL & ~E_NOTICE)", "32759"},
+                                           Good{"~E_ALL", "-32768"}, Good{"a E_ALL b", "a 32767 b"},
+                                           Good{"E_ALL\"x\"", "32767x"}, Good{"PHP_OS", "Linux"},
+                                           Good{"E_ALLx", "E_ALLx"}, Good{"e_all", "e_all"},
+                                           Good{"\"E_ALL\"", "E_ALL"}, Good{"E_ALL/x", "E_ALL/x"},
+                                           Good{"$E_ALL", "$E_ALL"}));
 INSTANTIATE_TEST_SUITE_P(
     Variables, GoodValue,
     ::testing::Values(Good{"${NAME}", "value"}, Good{"x${NAME}z", "xvaluez"},
