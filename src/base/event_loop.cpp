@@ -93,6 +93,10 @@ EventLoop::Watch EventLoop::whenReadable(int fd, Callback callback, Trigger trig
     return arm(fd, static_cast<short>(what), {}, std::move(callback));
 }
 
+EventLoop::Watch EventLoop::whenWritable(int fd, Callback callback) {
+    return arm(fd, EV_WRITE | EV_PERSIST, {}, std::move(callback));
+}
+
 EventLoop::Watch EventLoop::every(std::chrono::milliseconds period, Callback callback) {
     return arm(-1, EV_PERSIST, period, std::move(callback));
 }

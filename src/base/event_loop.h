@@ -51,6 +51,7 @@ class EventLoop {
     using Callback = std::function<void()>;
     /// `fd` is borrowed and must outlive the watch.
     [[nodiscard]] Watch whenReadable(int fd, Callback callback, Trigger trigger = Trigger::level);
+    [[nodiscard]] Watch whenWritable(int fd, Callback callback);
     [[nodiscard]] Watch every(std::chrono::milliseconds period, Callback callback);
     [[nodiscard]] Watch after(std::chrono::milliseconds delay, Callback callback);
 

@@ -18,12 +18,13 @@ namespace muster::manager {
 
 /// Descriptor numbers a manager finds at start.
 enum InheritedNumber : int {
-    kSettingsFd = 3,    ///< sealed memfd, ManagerInputs as CBOR
-    kChannelFd = 4,     ///< control channel to the master (message_channel.h)
-    kScoreboardFd = 5,  ///< the generation's segment, mapped read-write
-    kErrorLogFd = 6,    ///< where error-log lines go
-    kListenFd = 7,      ///< the pool's listening socket
-    kAccessLogFd = 8,   ///< only with an access log
+    kSettingsFd = 3,      ///< sealed memfd, ManagerInputs as CBOR
+    kChannelFd = 4,       ///< control channel to the master (message_channel.h)
+    kScoreboardFd = 5,    ///< the generation's segment, mapped read-write
+    kErrorLogFd = 6,      ///< where error-log lines go
+    kListenFd = 7,        ///< the pool's listening socket
+    kAccessLogFd = 8,     ///< only with an access log
+    kStatusListenFd = 9,  ///< only with pm.status_listen
 };
 
 /// argv[1] of a manager process. argv[0] is its title.

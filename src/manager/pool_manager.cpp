@@ -22,13 +22,17 @@ constexpr milliseconds kDrainCheck{50};    // between looks for workers gone idl
 constexpr milliseconds kEscalation{1000};  // from TERM to KILL (spec lifecycle §4.2)
 
 ParkingLimits parkingLimits(const config::PoolSettings& pool) {
-    const auto others = 64 + 4 * static_cast<std::size_t>(pool.maxChildren);
-    ParkingLimits limits = ParkingLimits::within(openFileLimits().soft, others);
+    ParkingLimits limits = ParkingLimits::within(openFileLimits().soft, descriptorsFor(pool));
     limits.wholeHeadNs = worker::wholeHeadNs(pool);
     return limits;
 }
 
 }  // namespace
+
+std::size_t descriptorsFor(const config::PoolSettings& pool) {
+    const std::size_t status = pool.statusListen.empty() ? 0 : StatusListener::kMaxConnections;
+    return 64 + 4 * static_cast<std::size_t>(pool.maxChildren) + status;
+}
 
 PoolManager::PoolManager(const Parts& parts)
     : parts_(parts),
@@ -36,9 +40,11 @@ PoolManager::PoolManager(const Parts& parts)
       pen_(*parts.workers->segment),
       parking_(*parts.loop, parkingLimits(pool_), parts.handOvers, [this] { handOut(); }),
       refusals_(*parts.log, poolPrefix()),
+      status_(statusParts()),
       children_(*parts.workers, pen_, *parts.loop,
                 {.parked =
                      [this](worker::ParkedConnection parked) {
+                         parked.facts.forStatus = 0;  // not for a worker to say
                          parking_.park(std::move(parked));
                          settleParked();
                      },
@@ -208,6 +214,9 @@ void PoolManager::checkStarted() {
         return;
     }
     phase_ = Phase::serving;
+    if (parts_.statusListenFd >= 0) {
+        status_.listen(parts_.statusListenFd);
+    }
     EventLoop& loop = *parts_.loop;
     tickWatch_ = loop.every(kTick, [this] { onTick(); });
     if (pool_.pm == config::ProcessManager::ondemand) {
@@ -240,6 +249,7 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     }
     phase_ = Phase::draining;
     drainMode_ = mode;
+    status_.stopListening();
     listenWatch_.cancel();
     respawnWatch_.cancel();
     startWatch_.cancel();
@@ -247,6 +257,7 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     deadlineWatch_ = parts_.loop->after(deadline, [this] {
         parts_.log->debug(poolPrefix() + "the drain deadline is over, ending the last workers");
         parking_.clear();
+        status_.clear();
         endWorkers(kEscalation);
         finishIfEmpty();
     });
@@ -269,6 +280,8 @@ void PoolManager::terminate() {
         return;
     }
     phase_ = Phase::terminating;
+    status_.stopListening();
+    status_.clear();
     listenWatch_.cancel();
     respawnWatch_.cancel();
     startWatch_.cancel();
@@ -293,10 +306,12 @@ void PoolManager::finishIfEmpty() {
         return;
     }
     if (parking_.empty()) {
-        parts_.loop->stop();
+        if (status_.empty()) {
+            parts_.loop->stop();
+        }
     } else if (!passesOn() && parking_.readyCount() > 0 && !forkOne(LogLevel::debug)) {
         parking_.clear();
-        parts_.loop->stop();
+        finishIfEmpty();
     }
 }
 

@@ -20,6 +20,7 @@
 #include "manager/refusal_log.h"
 #include "manager/respawn.h"
 #include "manager/scaling.h"
+#include "manager/status_listener.h"
 
 namespace muster::manager {
 
@@ -28,6 +29,9 @@ enum class ManagerExit : int {
     done = 0,          ///< drained or terminated as told
     cannotStart = 70,  ///< never became ready; the reason went over the channel and to the log
 };
+
+/// Descriptors that a manager of this pool needs at most, without those of parked connections.
+[[nodiscard]] std::size_t descriptorsFor(const config::PoolSettings& pool);
 
 class PoolManager {
   public:
@@ -40,6 +44,7 @@ class PoolManager {
         SignalPipe* signals = nullptr;
         EventLoop* loop = nullptr;
         log::ErrorLog* log = nullptr;
+        int statusListenFd = -1;  ///< -1: none
     };
     explicit PoolManager(const Parts& parts);
 
@@ -81,6 +86,10 @@ class PoolManager {
     void writeCommands();
     void reopenLogs(const ControlMessage& message, ReceivedMessage& received);
 
+    // The status listener.
+    [[nodiscard]] StatusListener::Parts statusParts();
+    void statusAtRest();
+
     // Parked connections.
     void handOut();
     void adoptFrom(UniqueFd channel);
@@ -95,6 +104,7 @@ class PoolManager {
     scoreboard::PoolWriter pen_;
     Parking parking_;
     RefusalLog refusals_;
+    StatusListener status_;
     Children children_;
     struct Predecessor {
         MessageChannel channel;

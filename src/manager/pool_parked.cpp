@@ -1,8 +1,10 @@
-// PoolManager's part that brings parked connections to workers, or to the next generation.
+// PoolManager's part that brings parked connections to workers, or to the next generation, and the
+// connections of pm.status_listen to both their ends.
 #include <iterator>
 
 #include "base/clock.h"
 #include "manager/pool_manager.h"
+#include "manager/status_answer.h"
 
 namespace muster::manager {
 
@@ -58,7 +60,11 @@ void PoolManager::adoptFrom(UniqueFd channel) {
                 break;
             }
             if (auto parked = outcome ? worker::parkedIn(message) : std::nullopt) {
-                parking_.park(std::move(*parked));
+                if (parked->facts.forStatus != 0) {
+                    status_.adopt(std::move(*parked));
+                } else {
+                    parking_.park(std::move(*parked));
+                }
             }
         }
         settleParked();
@@ -75,6 +81,7 @@ void PoolManager::settleParked() {
             passOn();
         } else {
             parking_.closeIdle();
+            status_.closeIdle();
             handOut();
         }
     }
@@ -85,17 +92,43 @@ bool PoolManager::passesOn() const {
 }
 
 void PoolManager::passOn() {
-    if (!parking_.handOn(heir_)) {
+    if (!parking_.handOn(heir_) || !status_.handOn(heir_)) {
         heir_.close();
         passOnWatch_.cancel();
         settleParked();
         return;
     }
-    if (parking_.empty()) {
+    if (parking_.empty() && !status_.hasMovable()) {
         passOnWatch_.cancel();
         finishIfEmpty();
     } else if (!passOnWatch_) {
         passOnWatch_ = parts_.loop->every(kPassOnCheck, [this] { passOn(); });
+    }
+}
+
+// --- pm.status_listen -----------------------------------------------------------------------
+
+StatusListener::Parts PoolManager::statusParts() {
+    StatusListener::Parts parts;
+    parts.loop = parts_.loop;
+    parts.allowed = parts_.workers->allowedClients;
+    parts.refusals = &refusals_;
+    parts.answer = [this](const fastcgi::Params& params) {
+        return statusAnswer(pool_, params, parts_.workers->runtime->poweredBy(), [this] {
+            [[maybe_unused]] const PoolLoad load = observe();  // the queue as it is now
+            scoreboard::PoolSnapshot snapshot = scoreboard::takeSnapshot(*parts_.workers->segment);
+            pen_.noteActive(snapshot.active);
+            return snapshot;
+        });
+    };
+    parts.onRest = [this] { statusAtRest(); };
+    return parts;
+}
+
+void PoolManager::statusAtRest() {
+    if (phase_ == Phase::draining) {
+        settleParked();
+        finishIfEmpty();
     }
 }
 

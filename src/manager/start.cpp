@@ -42,7 +42,7 @@ Result<void> prepareWithPrivileges(Manager& manager) {
         // Only the hard limit is raised for the workers to come; a refusal is theirs to report.
         [[maybe_unused]] const auto raised = limitOpenFiles(pool.rlimitFiles);
     }
-    raiseSoftFileLimit(64 + 4 * static_cast<unsigned long>(pool.maxChildren));
+    raiseSoftFileLimit(descriptorsFor(pool));
     auto runtime = loadRuntime("php");
     if (!runtime) {
         return tl::make_unexpected(runtime.error());
@@ -207,6 +207,13 @@ int managerMain() {
     parts.signals = &*signals;
     parts.loop = &*loop;
     parts.log = &manager.log;
+    if (!manager.inputs.pool.statusListen.empty()) {
+        parts.statusListenFd = kStatusListenFd;
+        // Its connections may go to another generation before we take them.
+        if (auto set = setNonBlocking(kStatusListenFd, true); !set) {
+            return fail(manager, set.error());
+        }
+    }
     PoolManager pool(parts);
     // Not through exit(3): the runtime's exit handlers belong to workers.
     ::_exit(static_cast<int>(pool.run()));

@@ -71,6 +71,9 @@ Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInp
     if (descriptors.accessLog >= 0) {
         inherited.push_back({descriptors.accessLog, manager::kAccessLogFd});
     }
+    if (descriptors.statusListener >= 0) {
+        inherited.push_back({descriptors.statusListener, manager::kStatusListenFd});
+    }
     // By this link the program is found even when its file was replaced meanwhile.
     const auto pid = execChild(
         "/proc/self/exe", {manager::managerTitle(inputs), manager::kManagerArgument}, inherited);

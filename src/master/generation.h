@@ -30,6 +30,7 @@ class Generation {
         int errorLog = -1;
         int listener = -1;
         int accessLog = -1;
+        int statusListener = -1;
     };
     /// Called for "loaded", "ready" and "failed" only; never inside another call of this object.
     using OnMessage = std::function<void(Generation&, const manager::ControlMessage&)>;

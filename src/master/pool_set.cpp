@@ -112,6 +112,7 @@ void PoolSet::launch(Pool& pool, PoolPlan plan) {
     Generation::Descriptors descriptors;
     descriptors.errorLog = files_->target();
     descriptors.listener = plan.listener;
+    descriptors.statusListener = plan.statusListener;
     descriptors.accessLog = plan.accessLog ? plan.accessLog->get() : -1;
     plan.inputs.masterPid = ::getpid();
     plan.inputs.syslog = files_->syslog();

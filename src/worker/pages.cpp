@@ -19,6 +19,13 @@ std::string optionalLine(std::string_view line) {
     return line.empty() ? std::string() : std::string(line).append(kEndOfLine);
 }
 
+/// php-fpm's rule: a pool that only says where it is asked for its status answers at the root.
+std::string_view statusPath(const config::PoolSettings& pool) {
+    return pool.statusPath.empty() && !pool.statusListen.empty()
+               ? std::string_view("/")
+               : std::string_view(pool.statusPath);
+}
+
 }  // namespace
 
 Page pageFor(const config::PoolSettings& pool, const RequestInfo& info) {
@@ -28,7 +35,7 @@ Page pageFor(const config::PoolSettings& pool, const RequestInfo& info) {
     if (!pool.pingPath.empty() && pool.pingPath == info.uri) {
         return Page::ping;
     }
-    if (!pool.statusPath.empty() && pool.statusPath == info.uri) {
+    if (const auto path = statusPath(pool); !path.empty() && path == info.uri) {
         return Page::status;
     }
     return Page::none;

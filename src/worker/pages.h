@@ -1,5 +1,5 @@
-// The pages a worker answers itself, without the runtime: ping and status (spec status.md §1–3).
-// Pure functions.
+// The pages that need no runtime: ping and status (spec status.md §1–3). A worker answers them on
+// the pool's socket, the manager on pm.status_listen. Pure functions.
 #pragma once
 
 #include <string>

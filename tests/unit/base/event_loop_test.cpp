@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include <string>
 
 #include "base/unique_fd.h"
 
@@ -59,6 +62,31 @@ TEST(EventLoop, an_edge_is_reported_once_until_something_new_arrives) {
     const auto end = loop->after(milliseconds(20), [&] { loop->stop(); });
     loop->run();
     EXPECT_EQ(edges, 1);
+}
+
+TEST(EventLoop, tells_when_a_descriptor_can_be_written) {
+    auto loop = EventLoop::create();
+    ASSERT_TRUE(loop);
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    const UniqueFd near(ends[0]);
+    const UniqueFd far(ends[1]);
+    const std::string block(65536, 'x');
+    while (::send(near.get(), block.data(), block.size(), MSG_DONTWAIT) > 0) {
+    }
+    int times = 0;
+    const auto watch = loop->whenWritable(near.get(), [&] {
+        ++times;
+        loop->stop();
+    });
+    const auto reader = loop->after(std::chrono::milliseconds(1), [&] {
+        EXPECT_EQ(times, 0) << "it is full";
+        std::string taken(block.size(), ' ');
+        while (::recv(far.get(), taken.data(), taken.size(), MSG_DONTWAIT) > 0) {
+        }
+    });
+    loop->run();
+    EXPECT_EQ(times, 1);
 }
 
 }  // namespace

@@ -1,0 +1,22 @@
+// What a request on pm.status_listen is answered: the pool's status or ping page, or that there is
+// nothing else here.
+//
+// Pure but for the snapshot it asks for. Manager process; parameters are hostile.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "config/settings.h"
+#include "fastcgi/params.h"
+#include "scoreboard/snapshot.h"
+
+namespace muster::manager {
+
+/// Everything for STDOUT: headers, the empty line, the body. `poweredBy`: a header line or empty.
+[[nodiscard]] std::string statusAnswer(const config::PoolSettings& pool,
+                                       const fastcgi::Params& params, std::string_view poweredBy,
+                                       const std::function<scoreboard::PoolSnapshot()>& snapshot);
+
+}  // namespace muster::manager
