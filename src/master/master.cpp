@@ -408,6 +408,7 @@ int testConfiguration(const Invocation& invocation, log::ErrorLog& log,
 }  // namespace
 
 int masterMain(const Invocation& invocation) {
+    setProcessName(invocation.line.programName);  // exec -a and systemd's "@" give only argv[0]
     // An early reload or log signal must not kill the start (spec lifecycle §2 step 1).
     blockSignals({SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD});
     log::ErrorLog log;
