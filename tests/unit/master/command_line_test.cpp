@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <regex>
+
 namespace muster::master {
 namespace {
 
@@ -105,6 +109,22 @@ TEST(CommandLine, the_usage_text_shows_the_name_as_php_fpm_does) {
     EXPECT_EQ(parseCommandLine({"./php-fpm8.2"}).usageName, "php-fpm8.2");
     EXPECT_EQ(parseCommandLine({"muster"}).usageName, "muster");
     EXPECT_NE(usageText("php-fpm8.2").find("Usage: php-fpm8.2 [-n]"), std::string::npos);
+}
+
+TEST(CommandLine, the_manual_page_names_every_option_of_the_usage_text) {
+    std::ifstream file(MUSTER_SOURCE_DIR "/docs/man/muster.8");
+    const std::string page((std::istreambuf_iterator<char>(file)), {});
+    const std::string usage = usageText("muster");
+    const std::regex option(R"(^  (-\w)(, (--[\w-]+))?)", std::regex::multiline);
+    int found = 0;
+    for (std::sregex_iterator it(usage.begin(), usage.end(), option), end; it != end; ++it) {
+        for (const std::string& name : {it->str(1), it->str(3)}) {
+            const std::string written = std::regex_replace(name, std::regex("-"), "\\-");
+            EXPECT_NE(page.find(written), std::string::npos) << name;
+        }
+        ++found;
+    }
+    EXPECT_EQ(found, 16);
 }
 
 }  // namespace
