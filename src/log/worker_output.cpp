@@ -109,9 +109,9 @@ void WorkerOutput::refill(std::uint64_t nowNs) {
     if (nowNs_ - refilledNs_ < kNsPerMs) {
         return;
     }
-    // Beyond the burst's time the bucket is full anyway.
-    const std::uint64_t passedMs =
-        std::min((nowNs_ - refilledNs_) / kNsPerMs, kBurstSeconds * 1000);
+    // No debt takes longer to pay off than this; it keeps the product below within its type.
+    constexpr std::uint64_t kLongestMs = 3'600'000;
+    const std::uint64_t passedMs = std::min((nowNs_ - refilledNs_) / kNsPerMs, kLongestMs);
     const auto most = static_cast<std::int64_t>(options_.bytesPerSecond * kBurstSeconds);
     const auto earned = static_cast<std::int64_t>(options_.bytesPerSecond * passedMs / 1000);
     tokens_ = std::min(most, tokens_ + earned);

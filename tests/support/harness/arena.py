@@ -9,6 +9,7 @@ import time
 from . import processes
 from .daemon import Daemon
 from .nginx import Nginx
+from .streams import Stream
 from .waiting import wait_until
 
 GATE_SCRIPT = """<?php
@@ -57,7 +58,7 @@ class Arena:
         self.scratch = f"{self.dir}/scratch"
         os.mkdir(self.scratch)
         os.chmod(self.scratch, 0o1777)
-        self.daemons, self.nginxes, self._gates = [], [], 0
+        self.daemons, self.nginxes, self.streams, self._gates = [], [], [], 0
         self.popens = {}
         self.keep_sockets = False  # the test kills a master, whose socket files stay
         self._shm_before = self._shared_memory()
@@ -82,6 +83,12 @@ class Arena:
         nginx = Nginx(self, address, **options)
         self.nginxes.append(nginx)
         return nginx
+
+    def stream(self, kind, name):
+        """For a daemon's stdout or stderr; collected in a file until the daemon's end."""
+        stream = Stream(kind, f"{self.dir}/{name}")
+        self.streams.append(stream)
+        return stream
 
     def script(self, name, code):
         """Puts a PHP file into the site and returns its URL path."""
@@ -126,6 +133,8 @@ class Arena:
             problems += nginx.close()
         for daemon in self.daemons:
             problems += daemon.close()
+        for stream in self.streams:
+            stream.close()
         try:
             wait_until(lambda: not self._left_over_processes(), "all processes gone", 5)
         except AssertionError:

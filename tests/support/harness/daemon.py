@@ -78,17 +78,17 @@ class Daemon(Requests):
             **self.identity.popen_arguments(),
         )
 
-    def start(self, *arguments, wait=True, command=None, env=None):
-        """In the foreground (-F), ready when this returns."""
+    def start(self, *arguments, wait=True, command=None, env=None, stdout=None, stderr=None):
+        """In the foreground (-F), ready when this returns. `stdout`, `stderr`: descriptors."""
         if not self.text:
             self.configure()
         mark = self.log.mark()
-        with open(self.stderr.path, "ab") as stderr:
+        with open(self.stderr.path, "ab") as file:
             self._process = subprocess.Popen(
                 command or self.command("-F", *arguments),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
+                stdout=subprocess.DEVNULL if stdout is None else stdout,
+                stderr=file if stderr is None else stderr,
                 cwd=self.dir,
                 env=env,
                 **self.identity.popen_arguments(),

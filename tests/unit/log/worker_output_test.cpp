@@ -27,6 +27,7 @@ class Worker {
     void out(std::string_view bytes) { output_.feed(OutputStream::out, bytes, nowNs); }
     void err(std::string_view bytes) { output_.feed(OutputStream::err, bytes, nowNs); }
     void finish() { output_.finish(); }
+    void closed(OutputStream stream, bool atOnce) { output_.closed(stream, atOnce); }
     ErrorLog& log() { return log_; }
 
     /// The lines without their time stamps.
@@ -240,6 +241,85 @@ TEST(WorkerOutput, debug_level_has_the_long_prefix_and_keeps_the_limit) {
         EXPECT_THAT(line, testing::ContainsRegex("WARNING: pid [0-9]+, [a-z]+\\(\\), line [0-9]+: "
                                                  "\\[pool w\\] child 1201 said"));
     }
+}
+
+TEST(WorkerOutput, a_pipe_that_is_closed_ends_the_line) {
+    Worker worker;
+    worker.err("pending");
+    worker.closed(OutputStream::out, false);
+    EXPECT_THAT(worker.lines(), ElementsAre(said("stderr", "pending")));
+}
+
+TEST(WorkerOutput, first_words_that_were_the_last_say_so) {
+    Worker worker;
+    worker.err("before death");
+    worker.closed(OutputStream::err, true);
+    worker.err("x");
+    worker.finish();
+    EXPECT_THAT(worker.lines(), ElementsAre(said("stderr", "before death") + ", pipe is closed",
+                                            said("stderr", "x")));
+    Worker plain(bare());
+    plain.err("bare");
+    plain.closed(OutputStream::err, true);
+    EXPECT_THAT(plain.lines(), ElementsAre("bare"));
+}
+
+TEST(WorkerOutput, what_does_not_fit_of_the_suffix_is_on_a_line_of_its_own) {
+    Worker worker;
+    worker.err(std::string(1023 - kPrefix - 2 - 4, 't'));
+    worker.closed(OutputStream::err, true);
+    ASSERT_EQ(worker.lines().size(), 2U);
+    EXPECT_EQ(worker.wholeLines()[0].size(), 1023U);
+    EXPECT_TRUE(worker.lines()[0].ends_with("t\", pi"));
+    EXPECT_EQ(worker.lines()[1], "WARNING: [pool w] child 1201 said into stderr: pe is closed");
+}
+
+TEST(WorkerOutput, half_a_marker_at_the_end_of_the_pipe_is_text) {
+    Worker worker;
+    worker.err("a\0fs"s);
+    worker.closed(OutputStream::err, false);
+    EXPECT_THAT(worker.lines(), ElementsAre(said("stderr", "a\\x00fs")));
+}
+
+TEST(WorkerOutput, without_buffering_a_bare_line_may_have_the_limit) {
+    WorkerOutputOptions options = bare();
+    options.buffer = false;
+    Worker worker(options);
+    worker.out(std::string(1024, 't') + "\n");
+    EXPECT_THAT(sizes(worker.wholeLines()), ElementsAre(1024));
+}
+
+TEST(WorkerOutput, a_large_limit_lets_a_line_of_any_length_through) {
+    WorkerOutputOptions options;
+    options.lineLimit = 12 << 20;
+    Worker worker(options);
+    const std::string text(10U << 20, 'x');
+    for (std::size_t at = 0; at < text.size(); at += 16384) {
+        worker.err(std::string_view(text).substr(at, 16384));
+    }
+    worker.err("\n");
+    ASSERT_EQ(worker.lines().size(), 1U);
+    EXPECT_TRUE(worker.lines()[0] == said("stderr", text));
+    worker.err("in debt\n");
+    EXPECT_EQ(worker.lines().size(), 1U);
+    worker.nowNs += 20 * kNsPerSecond;
+    worker.err("paid off\n");
+    EXPECT_TRUE(worker.lines()[1] == said("stderr", "paid off"));
+}
+
+TEST(WorkerOutput, memory_for_one_line_is_bounded_whatever_the_limit) {
+    WorkerOutputOptions options = bare();
+    options.lineLimit = 2'000'000'000;
+    options.bytesPerSecond = 0;
+    Worker worker(options);
+    const std::string block(1U << 20, 'x');
+    for (int i = 0; i < 40; ++i) {
+        worker.out(block);
+    }
+    worker.finish();
+    EXPECT_THAT(sizes(worker.wholeLines()),
+                ElementsAre(WorkerOutput::kLongestLine - 1, WorkerOutput::kLongestLine - 1,
+                            (8U << 20) + 2));
 }
 
 /// Random text with everything that matters: newlines, markers, parts of markers, long runs.
