@@ -29,8 +29,9 @@ struct Child {
     bool toldToLeave = false;  ///< idle-killed: not replaced when it goes
     bool toldToDrain = false;  ///< got its first SIGQUIT of a drain
     std::uint64_t toldToLeaveNs = 0;
-    std::uint64_t timedOutNs = 0;  ///< first SIGTERM of request_terminate_timeout
-    std::uint64_t wokenNs = 0;     ///< last told to look at the hand-over queue
+    std::uint64_t timedOutNs = 0;   ///< first SIGTERM of request_terminate_timeout
+    std::uint64_t slowSinceNs = 0;  ///< when the request began that was last told to be slow
+    std::uint64_t wokenNs = 0;      ///< last told to look at the hand-over queue
     MessageChannel orders;
     UniqueFd out;
     UniqueFd err;

@@ -227,7 +227,7 @@ void PoolManager::checkStarted() {
         parts_.log->debug(
             fmt::format("heartbeat have been set up with a timeout of {}ms", period->count()));
         heartbeatWatch_ = loop.every(*period, [this] {
-            endOverdueRequests(children_, *parts_.workers->segment, pool_, *parts_.log);
+            judgeRequests(children_, *parts_.workers->segment, pen_, pool_, *parts_.log);
         });
     }
     look();  // who waited for this start must not wait for the first tick

@@ -39,15 +39,20 @@ std::string printable(const char* script) {
     return text;
 }
 
+/// "[pool www] child 12, script '/x.php' (request: "GET /x.php?y") executing too slow (1.000000
+/// sec)"
+std::string report(const Child& child, const scoreboard::RequestFacts& facts, const char* what,
+                   std::uint64_t elapsed, const config::PoolSettings& pool) {
+    return fmt::format("[pool {}] child {}, script '{}' (request: \"{} {}{}{}\") {} ({}.{:06} sec)",
+                       pool.name, child.pid, printable(facts.script), facts.method, facts.uri,
+                       facts.query[0] != '\0' ? "?" : "", facts.query, what, elapsed / kNsPerSecond,
+                       elapsed % kNsPerSecond / 1000);
+}
+
 void endRequest(Child& child, const scoreboard::WorkerSnapshot& worker, std::uint64_t elapsed,
                 const config::PoolSettings& pool, log::ErrorLog& log) {
-    const auto& facts = worker.facts;
-    log.warning(
-        fmt::format("[pool {}] child {}, script '{}' (request: \"{} {}{}{}\") execution timed out "
-                    "({}.{:06} sec), terminating",
-                    pool.name, child.pid, printable(facts.script), facts.method, facts.uri,
-                    facts.query[0] != '\0' ? "?" : "", facts.query, elapsed / kNsPerSecond,
-                    elapsed % kNsPerSecond / 1000));
+    log.warning(report(child, worker.facts, "execution timed out", elapsed, pool) +
+                ", terminating");
     const std::uint64_t now = monotonicNs();
     if (child.timedOutNs == 0) {
         child.timedOutNs = now;
@@ -55,20 +60,27 @@ void endRequest(Child& child, const scoreboard::WorkerSnapshot& worker, std::uin
     ::kill(child.pid, now - child.timedOutNs > kNsPerSecond ? SIGKILL : SIGTERM);
 }
 
+/// Over a limit of whole seconds; 0: there is none.
+bool isOver(std::uint64_t elapsed, int limitSeconds) {
+    return limitSeconds > 0 && elapsed >= static_cast<std::uint64_t>(limitSeconds) * kNsPerSecond;
+}
+
 }  // namespace
 
 std::optional<std::chrono::milliseconds> heartbeatPeriod(const config::PoolSettings& pool) {
-    if (pool.requestTerminateTimeout <= 0) {
-        return std::nullopt;
+    std::optional<std::chrono::milliseconds> period;
+    for (const int limit : {pool.requestTerminateTimeout, pool.requestSlowlogTimeout}) {
+        if (limit > 0) {
+            const std::chrono::milliseconds third(std::max(130LL, limit * 1000LL / 3));
+            period = std::min(period.value_or(third), third);
+        }
     }
-    const long long third = pool.requestTerminateTimeout * 1000LL / 3;
-    return std::chrono::milliseconds(std::max(130LL, third));
+    return period;
 }
 
-void endOverdueRequests(Children& children, const scoreboard::Segment& segment,
-                        const config::PoolSettings& pool, log::ErrorLog& log) {
-    const std::uint64_t limit =
-        static_cast<std::uint64_t>(pool.requestTerminateTimeout) * kNsPerSecond;
+void judgeRequests(Children& children, const scoreboard::Segment& segment,
+                   scoreboard::PoolWriter& pen, const config::PoolSettings& pool,
+                   log::ErrorLog& log) {
     const std::uint64_t now = monotonicNs();
     for (Child& child : children.all()) {
         const auto worker = scoreboard::copyWorker(segment, child.slot, now);
@@ -80,7 +92,13 @@ void endOverdueRequests(Children& children, const scoreboard::Segment& segment,
         // The slot is the worker's word: a request cannot be older than the worker itself.
         const std::uint64_t accepted = std::max(worker->facts.acceptedNs, child.startedNs);
         const std::uint64_t elapsed = now > accepted ? now - accepted : 0;
-        if (elapsed >= limit) {
+        if (child.slowSinceNs != worker->facts.acceptedNs && worker->stage == Stage::running &&
+            isOver(elapsed, pool.requestSlowlogTimeout)) {
+            child.slowSinceNs = worker->facts.acceptedNs;
+            log.warning(report(child, worker->facts, "executing too slow", elapsed, pool) +
+                        ", logging");
+            pen.countSlowRequest();
+        } else if (isOver(elapsed, pool.requestTerminateTimeout)) {
             endRequest(child, *worker, elapsed, pool, log);
         }
     }

@@ -1,4 +1,4 @@
-// request_terminate_timeout: finds requests that run too long and ends their workers (spec
+// request_terminate_timeout and request_slowlog_timeout: finds requests that run too long (spec
 // lifecycle §5.7). Manager process; called by its heartbeat timer.
 #pragma once
 
@@ -14,9 +14,11 @@ namespace muster::manager {
 [[nodiscard]] std::optional<std::chrono::milliseconds> heartbeatPeriod(
     const config::PoolSettings& pool);
 
-/// One heartbeat: SIGTERM and a WARNING for every request over the limit, on every beat until its
-/// worker is gone; SIGKILL when the worker has survived the TERM for a second.
-void endOverdueRequests(Children& children, const scoreboard::Segment& segment,
-                        const config::PoolSettings& pool, log::ErrorLog& log);
+/// One heartbeat. A request over the slow log's limit is told and counted, once. One over the other
+/// limit gets a WARNING and its worker SIGTERM, on every beat until the worker is gone; SIGKILL
+/// when it has survived the TERM for a second.
+void judgeRequests(Children& children, const scoreboard::Segment& segment,
+                   scoreboard::PoolWriter& pen, const config::PoolSettings& pool,
+                   log::ErrorLog& log);
 
 }  // namespace muster::manager

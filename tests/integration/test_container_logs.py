@@ -20,7 +20,13 @@ READY = "NOTICE: ready to handle connections"
 
 def serve(daemon, stdout, stderr, error_log, access_log):
     daemon.configure(
-        {"www": {"access.log": access_log, "access.format": "%m %r", "catch_workers_output": "yes"}},
+        {
+            "www": {
+                "access.log": access_log,
+                "access.format": "%m %r",
+                "catch_workers_output": "yes",
+            }
+        },
         {"error_log": error_log},
     )
     daemon.stderr.path = stderr.path
@@ -82,7 +88,10 @@ def test_a_number_that_was_not_open_is_refused(daemon):
     daemon.configure(globals_={"error_log": "/proc/self/fd/77"})
     result = daemon.run("-t")
     assert result.returncode == 78
-    assert "failed to open error_log (/proc/self/fd/77): No such file or directory (2)" in result.stderr
+    assert (
+        "failed to open error_log (/proc/self/fd/77): No such file or directory (2)"
+        in result.stderr
+    )
 
 
 @both_users
@@ -142,7 +151,7 @@ def test_a_full_pipe_that_nobody_blocks_on_keeps_lines_whole(arena, daemon):
     os.close(writer)
     daemon.stderr.wait_for(READY, timeout=15)
     code = r"<?php for ($i = 0; $i < 2000; $i++) fwrite($f ??= fopen('php://stderr', 'w'), str_repeat('x', 500) . \"\n\");"
-    daemon.get(arena.script("flood.php", code.replace("\\\"", '"')))
+    daemon.get(arena.script("flood.php", code.replace('\\"', '"')))
     lines = daemon.stderr.wait_for("said into", 1500, timeout=10)
     assert all(line.endswith('x"') for line in lines)
     daemon.signal(signal.SIGTERM)

@@ -46,10 +46,11 @@ def test_messages_have_ident_pid_facility_and_level(daemon, syslog):
 def test_each_message_has_the_priority_of_its_own_level(arena, daemon, syslog):
     to_syslog(daemon, log_level="debug")
     syslog.listen().start(daemon)
+    manager = daemon.managers()["www"]
     daemon.get(arena.script("die.php", "<?php posix_kill(getmypid(), 9);"))
     (died,) = syslog.wait_for(r"^\[WARNING\] \w+\(\), line \d+: \[pool www\] child \d+ exited")
     assert died.priority == WARNING
-    assert died.pid == daemon.managers()["www"]
+    assert died.pid == manager
     assert syslog.wait_for(r"^\[DEBUG\] ")[0].priority == DEBUG
     assert syslog.wait_for(r"^\[NOTICE\] .*ready to handle")[0].priority == NOTICE
 
@@ -143,7 +144,9 @@ def test_start_up_messages_are_copied_to_stderr_in_their_form(daemon, syslog):
 def test_scripts_may_use_syslog_for_themselves(arena, daemon, syslog):
     to_syslog(daemon, **{"syslog.ident": "ours"})
     syslog.listen().start(daemon)
-    code = "<?php openlog('theirs', LOG_PID, LOG_USER); syslog(LOG_INFO, 'of the script'); closelog();"
+    code = (
+        "<?php openlog('theirs', LOG_PID, LOG_USER); syslog(LOG_INFO, 'of the script'); closelog();"
+    )
     worker = daemon.get(arena.script("s.php", code + "echo getmypid();")).text
     (record,) = syslog.wait_for("^of the script$")
     assert (record.ident, record.pid) == ("theirs", int(worker))

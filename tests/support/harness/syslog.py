@@ -33,7 +33,9 @@ ln -s /proc/self/fd/2 "$dev/stderr"
 mount --move "$dev" /dev
 exec "$@"
 """
-_RECORD = re.compile(r"^<(\d+)>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([^[]*)\[(\d+)\]: (.*)$", re.DOTALL)
+_RECORD = re.compile(
+    r"^<(\d+)>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([^[]*)\[(\d+)\]: (.*)$", re.DOTALL
+)
 
 
 def _namespaces_work():
