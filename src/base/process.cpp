@@ -76,6 +76,11 @@ std::optional<ChildExit> reapChild(Reap which) {
     }
 }
 
+bool hasChildren() {
+    siginfo_t info{};
+    return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 Result<int> waitChild(pid_t pid) {
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0) {

@@ -44,6 +44,9 @@ enum class Reap { dead, deadOrStopped };
 /// stopped (WIFSTOPPED), which lives on. Never blocks.
 [[nodiscard]] std::optional<ChildExit> reapChild(Reap which = Reap::dead);
 
+/// Whether this process has children at all, dead or alive. Takes nothing from anybody.
+[[nodiscard]] bool hasChildren();
+
 /// Waits for one particular child. Blocks.
 [[nodiscard]] Result<int> waitChild(pid_t pid);
 

@@ -51,7 +51,8 @@ PoolManager::PoolManager(const Parts& parts)
                  .refused =
                      [this](const worker::RefusedPeer& refused) {
                          refusals_.note(refused, monotonicNs());
-                     }}) {}
+                     }}),
+      room_(parts.inputs->sharesProcessMax) {}
 
 ManagerExit PoolManager::run() {
     EventLoop& loop = *parts_.loop;
@@ -116,7 +117,7 @@ void PoolManager::onChannel() {
 void PoolManager::onMessage(const ControlMessage& message, ReceivedMessage& received) {
     switch (message.type) {
         case MessageType::start:
-            start(message.totals);
+            start(message.totals, message.value);
             break;
         case MessageType::drain:
             drain(static_cast<DrainMode>(message.value), milliseconds(message.deadlineMs));
@@ -138,9 +139,15 @@ void PoolManager::onMessage(const ControlMessage& message, ReceivedMessage& rece
                 settleParked();
             }
             break;
+        case MessageType::room:
+            takeRoom(message.value);
+            break;
         case MessageType::loaded:
         case MessageType::ready:
         case MessageType::failed:
+        case MessageType::crashed:
+        case MessageType::wantRoom:
+        case MessageType::freeRoom:
             break;  // ours to send
     }
 }
@@ -169,6 +176,7 @@ void PoolManager::onTick() {
     const PoolLoad load = observe();
     logLoad(load);
     carryOut(decideTick(pool_, load, scaling_), load);
+    returnRoom();
     writeCommands();
     // Workers keep the hint in step; killed ones cannot. A wrong correction lasts one tick.
     parts_.workers->segment->header().hints.idle.store(load.idle, std::memory_order_relaxed);
@@ -189,14 +197,15 @@ void PoolManager::logLoad(const PoolLoad& load) {
 
 // --- Phases ---------------------------------------------------------------------------------
 
-void PoolManager::start(const scoreboard::Totals& carried) {
+void PoolManager::start(const scoreboard::Totals& carried, std::uint32_t room) {
     if (phase_ != Phase::loaded) {
         return;
     }
     pen_.addRetired(carried);
     phase_ = Phase::starting;
     writeCommands();
-    for (int i = initialWorkers(pool_); i > 0 && phase_ == Phase::starting; --i) {
+    room_.begin(room, initialWorkers(pool_));
+    for (int i = room_.mayFork(initialWorkers(pool_), 0); i > 0 && phase_ == Phase::starting; --i) {
         if (!forkOne(LogLevel::debug)) {
             return failToStart("the first workers could not be forked");
         }
@@ -230,6 +239,7 @@ void PoolManager::checkStarted() {
             judgeRequests(children_, *parts_.workers->segment, pen_, pool_, *parts_.log);
         });
     }
+    returnRoom();
     look();  // who waited for this start must not wait for the first tick
     [[maybe_unused]] const auto sent = sendControl(
         *parts_.channel, {.type = MessageType::ready});  // a lost master shows as closed

@@ -19,6 +19,7 @@
 #include "manager/protocol.h"
 #include "manager/refusal_log.h"
 #include "manager/respawn.h"
+#include "manager/room.h"
 #include "manager/scaling.h"
 #include "manager/status_listener.h"
 
@@ -63,7 +64,7 @@ class PoolManager {
     void onListenerReadable();
 
     // Phases.
-    void start(const scoreboard::Totals& carried);
+    void start(const scoreboard::Totals& carried, std::uint32_t room);
     void checkStarted();
     void drain(DrainMode mode, std::chrono::milliseconds deadline);
     void watchDrain();
@@ -74,7 +75,9 @@ class PoolManager {
 
     // Workers.
     std::optional<pid_t> forkOne(LogLevel level);
-    void forkMany(int count);
+    int forkMany(int count);
+    void takeRoom(std::uint32_t workers);
+    void returnRoom();
     void reap();
     void logDeparture(const Departure& departure);
     void replace(const Departure& departure);
@@ -83,6 +86,7 @@ class PoolManager {
     void carryOut(const ScalingDecision& decision, const PoolLoad& load);
     [[nodiscard]] PoolLoad observe();
     void logLoad(const PoolLoad& load);
+    void logGrowth(int forked);
     void writeCommands();
     void reopenLogs(const ControlMessage& message, ReceivedMessage& received);
 
@@ -117,6 +121,7 @@ class PoolManager {
     ManagerExit exit_ = ManagerExit::done;
     ScalingState scaling_;
     RespawnDelay respawn_;
+    Room room_;
     int missing_ = 0;         ///< workers whose replacement waits for respawnWatch_
     pid_t attemptedPid_ = 0;  ///< the last replacement made while workers died young
     std::chrono::milliseconds respawnDelay_{0};

@@ -18,6 +18,11 @@ namespace {
 
 constexpr milliseconds kProbation{1000};  // a replacement that lives this long is sound
 
+bool hasCrashed(const Departure& departure) {
+    return WIFSIGNALED(departure.status) &&
+           (WTERMSIG(departure.status) == SIGSEGV || WTERMSIG(departure.status) == SIGBUS);
+}
+
 /// Idle-killed and not to be replaced (spec lifecycle §5.2).
 bool wentAsTold(const Departure& departure) {
     return departure.toldToLeave &&
@@ -40,8 +45,43 @@ std::optional<pid_t> PoolManager::forkOne(LogLevel level) {
     return *pid;
 }
 
-void PoolManager::forkMany(int count) {
-    while (count-- > 0 && forkOne(LogLevel::debug)) {
+// As many as there is room for; the master is asked for the rest.
+int PoolManager::forkMany(int count) {
+    const int running = children_.count();
+    const int missing = room_.toAsk(count, running);
+    if (missing > 0 &&
+        sendControl(*parts_.channel, {.type = MessageType::wantRoom,
+                                      .value = static_cast<std::uint32_t>(missing)})) {
+        room_.asked(missing);
+    }
+    const int allowed = room_.mayFork(count, running);
+    int forked = 0;
+    while (forked < allowed && forkOne(LogLevel::debug)) {
+        ++forked;
+    }
+    return forked;
+}
+
+void PoolManager::takeRoom(std::uint32_t workers) {
+    room_.granted(workers);
+    if (isServing()) {
+        if (missing_ == 0) {
+            forkMany(shortfall(pool_, observe()));
+        }
+        returnRoom();
+    }
+}
+
+void PoolManager::returnRoom() {
+    if (!room_.limited() || !isServing()) {
+        return;
+    }
+    const PoolLoad load = observe();
+    const int surplus = room_.surplus(load.running, missing_ + shortfall(pool_, load));
+    if (surplus > 0 &&
+        sendControl(*parts_.channel, {.type = MessageType::freeRoom,
+                                      .value = static_cast<std::uint32_t>(surplus)})) {
+        room_.returned(surplus);
     }
 }
 
@@ -60,6 +100,10 @@ void PoolManager::reap() {
             continue;
         }
         logDeparture(*departure);
+        if (hasCrashed(*departure)) {
+            [[maybe_unused]] const auto sent = sendControl(
+                *parts_.channel, {.type = MessageType::crashed});  // a lost master shows as closed
+        }
         if (phase_ == Phase::starting && WIFEXITED(departure->status) &&
             WEXITSTATUS(departure->status) != 0) {
             failToStart(fmt::format("worker {} ended {} before it could serve", departure->pid,
@@ -68,6 +112,7 @@ void PoolManager::reap() {
             replace(*departure);
         }
     }
+    returnRoom();
     finishIfEmpty();
 }
 
@@ -170,13 +215,23 @@ void PoolManager::carryOut(const ScalingDecision& decision, const PoolLoad& load
             poolPrefix(), decision.busyRate, load.idle, load.running));
     }
     if (decision.fork > 0 && missing_ == 0) {
-        forkMany(decision.fork);
-        parts_.log->debug(fmt::format("{}{} child(ren) have been created dynamically", poolPrefix(),
-                                      decision.fork));
+        logGrowth(forkMany(decision.fork));
     }
     if (decision.killIdle) {
         children_.retireOldestIdle(
             monotonicNs(), isOndemand ? std::optional(pool_.processIdleTimeout) : std::nullopt);
+    }
+}
+
+void PoolManager::logGrowth(int forked) {
+    if (pool_.pm == config::ProcessManager::ondemand) {
+        for (int i = 0; i < forked; ++i) {
+            parts_.log->debug(poolPrefix() +
+                              "got accept without idle child available .... I forked");
+        }
+    } else if (pool_.pm == config::ProcessManager::dynamic && forked > 0) {
+        parts_.log->debug(
+            fmt::format("{}{} child(ren) have been created dynamically", poolPrefix(), forked));
     }
 }
 

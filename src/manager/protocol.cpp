@@ -47,12 +47,16 @@ std::optional<ControlMessage> parseControl(const ReceivedMessage& received) {
         case MessageType::loaded:
         case MessageType::ready:
         case MessageType::failed:
+        case MessageType::crashed:
+        case MessageType::wantRoom:
+        case MessageType::freeRoom:
         case MessageType::start:
         case MessageType::drain:
         case MessageType::logs:
         case MessageType::addTotals:
         case MessageType::heir:
         case MessageType::adopt:
+        case MessageType::room:
             return message;
     }
     return std::nullopt;

@@ -19,17 +19,22 @@ namespace muster::manager {
 
 enum class MessageType : std::uint32_t {
     // manager → master
-    loaded = 1,  ///< the runtime stands; waiting for start
-    ready = 2,   ///< the first workers accept
-    failed = 3,  ///< cannot become ready; `text` says why; the manager exits
+    loaded = 1,    ///< the runtime stands; waiting for start
+    ready = 2,     ///< the first workers accept
+    failed = 3,    ///< cannot become ready; `text` says why; the manager exits
+    crashed = 4,   ///< a worker died by SIGSEGV or SIGBUS
+    wantRoom = 5,  ///< process.max: `value` more workers are wanted than may be forked
+    freeRoom = 6,  ///< … `value` of those that may be forked are not needed
     // master → manager
-    start = 101,      ///< fork the first workers; `totals` of the generation before
+    start = 101,      ///< fork the first workers; `totals` of the generation before; `value`: how
+                      ///< many process.max allows for a start
     drain = 102,      ///< finish what was accepted; `value`: a DrainMode; `deadlineMs`
     logs = 103,       ///< new descriptors: error log, then access log if the pool has one; of
                       ///< syslog `value` is 1 + the facility, `text` the ident
     addTotals = 104,  ///< what an earlier generation counted since `start`
     heir = 105,       ///< a channel: where parked connections go once this generation drains
     adopt = 106,      ///< a channel: parked connections of an earlier generation come from there
+    room = 107,       ///< process.max: `value` more workers may be forked
 };
 
 enum class DrainMode : std::uint32_t {

@@ -61,7 +61,12 @@ ScalingDecision decideTick(const PoolSettings& pool, const PoolLoad& load, Scali
             decision.killIdle = decision.fork == 0 && load.pending == 0 && load.idle > 0;
             return decision;
         }
-        case ProcessManager::fixed:
+        case ProcessManager::fixed: {
+            // Only what could not be forked in its time is missing.
+            ScalingDecision decision;
+            decision.fork = shortfall(pool, load);
+            return decision;
+        }
         case ProcessManager::unset:
             break;
     }
@@ -92,6 +97,22 @@ ScalingDecision decideDemand(const PoolSettings& pool, const PoolLoad& load, Sca
     state.limitReached = false;
     state.grew = true;
     return decision;
+}
+
+int shortfall(const PoolSettings& pool, const PoolLoad& load) {
+    const int left = std::max(0, pool.maxChildren - load.running);
+    const int available = load.idle + load.starting;
+    switch (pool.pm) {
+        case ProcessManager::fixed:
+            return left;
+        case ProcessManager::dynamic:
+            return std::clamp(std::max(load.pending, pool.minSpareServers) - available, 0, left);
+        case ProcessManager::ondemand:
+            return std::clamp(load.pending - available, 0, left);
+        case ProcessManager::unset:
+            break;
+    }
+    return 0;
 }
 
 int initialWorkers(const PoolSettings& pool) {

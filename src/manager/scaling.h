@@ -35,6 +35,9 @@ struct ScalingDecision {
 [[nodiscard]] ScalingDecision decideDemand(const config::PoolSettings& pool, const PoolLoad& load,
                                            ScalingState& state);
 
+/// How many more workers the pool could do with now, apart from how fast it may grow.
+[[nodiscard]] int shortfall(const config::PoolSettings& pool, const PoolLoad& load);
+
 /// Workers a pool begins with.
 [[nodiscard]] int initialWorkers(const config::PoolSettings& pool);
 

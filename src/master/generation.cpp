@@ -101,12 +101,30 @@ void Generation::onChannel() {
     if (!message) {
         return;
     }
-    if (message->type == MessageType::failed) {
-        failure_ = message->text;
-    } else if (message->type == MessageType::ready && state_ == State::starting) {
-        state_ = State::ready;
-    } else if (message->type != MessageType::loaded || state_ != State::loading) {
-        return;
+    switch (message->type) {
+        case MessageType::loaded:
+            if (state_ != State::loading) {
+                return;
+            }
+            break;
+        case MessageType::ready:
+            if (state_ != State::starting) {
+                return;
+            }
+            state_ = State::ready;
+            break;
+        case MessageType::failed:
+            failure_ = message->text;
+            break;
+        case MessageType::crashed:
+        case MessageType::wantRoom:
+        case MessageType::freeRoom:
+            if (!hasRoom()) {
+                return;
+            }
+            break;
+        default:
+            return;  // not a manager's to send
     }
     onMessage_(*this, *message);
 }
@@ -116,9 +134,20 @@ void Generation::send(const ControlMessage& message) {
     [[maybe_unused]] const auto sent = manager::sendControl(channel_, message);
 }
 
-void Generation::start(const scoreboard::Totals& carried) {
+void Generation::start(const scoreboard::Totals& carried, int room) {
     state_ = State::starting;
-    send({.type = MessageType::start, .totals = carried});
+    send(
+        {.type = MessageType::start, .value = static_cast<std::uint32_t>(room), .totals = carried});
+}
+
+void Generation::giveRoom(int workers) {
+    if (hasRoom()) {
+        send({.type = MessageType::room, .value = static_cast<std::uint32_t>(workers)});
+    }
+}
+
+int Generation::workersSeen() const {
+    return static_cast<int>(scoreboard::takeSnapshot(segment_).workers.size());
 }
 
 void Generation::drain(manager::DrainMode mode, std::chrono::milliseconds deadline) {

@@ -32,7 +32,7 @@ class Generation {
         int accessLog = -1;
         int statusListener = -1;
     };
-    /// Called for "loaded", "ready" and "failed" only; never inside another call of this object.
+    /// Called for what a manager says when it may say it; never inside another call of this object.
     using OnMessage = std::function<void(Generation&, const manager::ControlMessage&)>;
 
     /// Starts the manager. `startedWallNs`: of the pool, shown as its start time.
@@ -46,8 +46,13 @@ class Generation {
     [[nodiscard]] std::uint64_t launchedNs() const { return launchedNs_; }
     [[nodiscard]] const std::string& failure() const { return failure_; }
 
-    /// Lets the loaded manager fork its first workers, counting on from `carried`.
-    void start(const scoreboard::Totals& carried);
+    /// Lets the loaded manager fork its first workers, up to `room` of them when there is a limit,
+    /// counting on from `carried`.
+    void start(const scoreboard::Totals& carried, int room);
+    /// process.max allows that many more workers; before start() it is told with that.
+    void giveRoom(int workers);
+    /// Slots in use, as its scoreboard says.
+    [[nodiscard]] int workersSeen() const;
     void drain(manager::DrainMode mode, std::chrono::milliseconds deadline);
     void terminate();  ///< by SIGTERM, which a manager hears once it has loaded the runtime
     void kill();
@@ -80,6 +85,9 @@ class Generation {
     Generation() = default;
     void onChannel();
     void send(const manager::ControlMessage& message);
+    [[nodiscard]] bool hasRoom() const {
+        return state_ == State::starting || state_ == State::ready;
+    }
 
     pid_t pid_ = -1;
     State state_ = State::loading;

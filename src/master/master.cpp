@@ -7,11 +7,13 @@
 
 #include <csignal>
 
+#include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/limits.h"
 #include "base/process.h"
 #include "base/signals.h"
 #include "config/configuration.h"
+#include "master/emergency.h"
 #include "master/listeners.h"
 #include "master/orphans.h"
 #include "master/pid_file.h"
@@ -52,7 +54,7 @@ class Master {
           signals_(std::move(signals)),
           starter_(std::move(starter)),
           listeners_(log_, std::move(inherited)),
-          pools_(loop_, log_, files_, [this] { reloadIfWanted(); }),
+          pools_(loop_, log_, files_, {[this] { reloadIfWanted(); }, [this] { workerCrashed(); }}),
           service_(loop_, log_, [this] { return pools_.activity(); }) {}
 
     int run(Prepared prepared);
@@ -66,6 +68,7 @@ class Master {
     void reload();
     void reloadIfWanted();
     void reloaded(const PoolSet::Report& report);
+    void workerCrashed();
     void onSignals();
     void onSignal(int signal);
     void finish();
@@ -73,6 +76,7 @@ class Master {
     [[nodiscard]] bool mayEnter(State wanted, const char* name);
     void reopenLogs();
     void reap();
+    void logUnknownChild(pid_t pid, const std::string& exit);
     void endIfDone();
     int cleanUp();
 
@@ -89,6 +93,8 @@ class Master {
     config::GlobalSettings global_;
     State state_ = State::starting;
     bool reloadWanted_ = false;
+    CrashRecord crashes_;
+    std::vector<pid_t> bornWith_ = ownChildren();  ///< started before the exec of this program
     int exitStatus_ = kExitOk;
     EventLoop::Watch signalWatch_;
     EventLoop::Watch killWatch_;
@@ -116,7 +122,8 @@ int Master::run(Prepared prepared) {
     }
     files_.launched();
     log_.notice(fmt::format("fpm is running, pid {}", ::getpid()));
-    pools_.renew(std::move(prepared.pools), drainDeadline(global_),
+    crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
+    pools_.renew(std::move(prepared.pools), {drainDeadline(global_), global_.processMax},
                  [this](const PoolSet::Report& report) { started(report); });
     loop_.run();
     return cleanUp();
@@ -250,12 +257,28 @@ void Master::reopenLogs() {
 void Master::reap() {
     while (const auto death = reapChild()) {
         if (!pools_.onDeath(death->pid, death->status)) {
-            log_.debug(fmt::format("child {} of a manager that is gone exited {}", death->pid,
-                                   describeExit(death->status)));
+            logUnknownChild(death->pid, describeExit(death->status));
         }
     }
     reloadIfWanted();
     endIfDone();
+}
+
+void Master::logUnknownChild(pid_t pid, const std::string& exit) {
+    if (::getpid() == 1) {
+        log_.debug(
+            fmt::format("unknown child ({}) exited {} - most likely an orphan process "
+                        "(master process is the init process)",
+                        pid, exit));
+    } else if (std::erase(bornWith_, pid) > 0) {
+        log_.warning(
+            fmt::format("unknown child ({}) exited {} - potentially a bug or pre exec "
+                        "child (e.g. s6-notifyoncheck)",
+                        pid, exit));
+    } else {
+        // A subreaper's daily bread: what scripts started, workers whose manager died.
+        log_.debug(fmt::format("child {} of a process that is gone exited {}", pid, exit));
+    }
 }
 
 // --- Reload ---------------------------------------------------------------------------------
@@ -300,7 +323,8 @@ void Master::reload() {
     global_ = prepared->global;
     monitor_ = prepared->monitor;
     announceReload(prepared->pools, before);
-    pools_.renew(std::move(prepared->pools), drainDeadline(global_),
+    crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
+    pools_.renew(std::move(prepared->pools), {drainDeadline(global_), global_.processMax},
                  [this](const PoolSet::Report& report) { reloaded(report); });
 }
 
@@ -336,6 +360,18 @@ void Master::reloaded(const PoolSet::Report& report) {
     if (reloadWanted_) {
         reload();
     }
+}
+
+// Crashes while a reload is on its way say nothing about the workers it brings.
+void Master::workerCrashed() {
+    if (state_ != State::serving || reloadWanted_ || pools_.isRenewing() ||
+        !crashes_.note(monotonicNs())) {
+        return;
+    }
+    log_.warning(
+        fmt::format("failed processes threshold ({} in {} sec) is reached, initiating reload",
+                    crashes_.threshold(), crashes_.intervalSeconds()));
+    reload();
 }
 
 // --- End ------------------------------------------------------------------------------------

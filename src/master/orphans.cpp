@@ -37,18 +37,25 @@ bool runsOurProgram(pid_t pid) {
 
 }  // namespace
 
-std::vector<pid_t> orphanedWorkers() {
-    std::vector<pid_t> orphans;
-    const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
+std::vector<pid_t> ownChildren() {
+    std::vector<pid_t> children;
+    const std::unique_ptr<DIR, int (*)(DIR*)> proc(hasChildren() ? ::opendir("/proc") : nullptr,
+                                                   ::closedir);
     if (!proc) {
-        return orphans;
+        return children;
     }
     while (const dirent* entry = ::readdir(proc.get())) {
         const pid_t pid = std::atoi(entry->d_name);  // 0 for everything that is no process
-        if (pid > 0 && parentOf(pid) == ::getpid() && runsOurProgram(pid)) {
-            orphans.push_back(pid);
+        if (pid > 0 && parentOf(pid) == ::getpid()) {
+            children.push_back(pid);
         }
     }
+    return children;
+}
+
+std::vector<pid_t> orphanedWorkers() {
+    std::vector<pid_t> orphans = ownChildren();
+    std::erase_if(orphans, [](pid_t pid) { return !runsOurProgram(pid); });
     return orphans;
 }
 

@@ -1,5 +1,5 @@
-// Workers whose manager died: they re-parent to the master, a child subreaper, and must not
-// outlive it.
+// Children that the master did not start itself: workers whose manager died (they re-parent to the
+// master, a child subreaper, and must not outlive it), and those it was born with.
 #pragma once
 
 #include <sys/types.h>
@@ -8,7 +8,10 @@
 
 namespace muster::master {
 
-/// Living children of this process that run our own executable. What scripts started in the
+/// All children of this process. Reads /proc; does not block.
+[[nodiscard]] std::vector<pid_t> ownChildren();
+
+/// Those of them that run our own executable. What scripts started in the
 /// background is left alone. Reads /proc; does not block.
 [[nodiscard]] std::vector<pid_t> orphanedWorkers();
 

@@ -29,9 +29,8 @@ constexpr int kMaxRestartDoublings = 6;  // 32 s
 
 }  // namespace
 
-PoolSet::PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files,
-                 std::function<void()> onReady)
-    : loop_(&loop), log_(&log), files_(&files), onReady_(std::move(onReady)) {}
+PoolSet::PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files, Events events)
+    : loop_(&loop), log_(&log), files_(&files), events_(std::move(events)) {}
 
 PoolSet::Pool* PoolSet::find(const std::string& name) {
     const auto found = std::find_if(pools_.begin(), pools_.end(),
@@ -56,10 +55,11 @@ void PoolSet::forEachGeneration(Visit&& visit) {
 
 // --- Renewal --------------------------------------------------------------------------------
 
-void PoolSet::renew(std::vector<PoolPlan> plans, milliseconds drainDeadline, OnSettled settled) {
+void PoolSet::renew(std::vector<PoolPlan> plans, const Limits& limits, OnSettled settled) {
     settled_ = std::move(settled);
     report_ = {};
-    drainDeadline_ = drainDeadline;
+    drainDeadline_ = limits.drainDeadline;
+    openAccounts(plans, limits.processMax);
     for (Pool& pool : pools_) {
         const bool wanted = std::any_of(plans.begin(), plans.end(), [&](const PoolPlan& plan) {
             return plan.inputs.pool.name == pool.name;
@@ -137,13 +137,21 @@ void PoolSet::launch(Pool& pool, PoolPlan plan) {
 
 void PoolSet::onMessage(Pool& pool, Generation& generation,
                         const manager::ControlMessage& message) {
-    if (!pool.incoming || pool.incoming->generation.get() != &generation || stopping_) {
+    const auto is = [&](const std::optional<Incarnation>& incarnation) {
+        return incarnation && incarnation->generation.get() == &generation;
+    };
+    if (stopping_) {
         return;
     }
-    if (message.type == MessageType::loaded) {
-        generation.start(pool.current ? pool.current->generation->handOn() : pool.carried);
-    } else if (message.type == MessageType::ready) {
+    if (is(pool.current)) {
+        onNews(pool, ProcessAccount::Side::current, message);
+    } else if (is(pool.incoming) && message.type == MessageType::loaded) {
+        generation.start(pool.current ? pool.current->generation->handOn() : pool.carried,
+                         account_.held(pool.name, ProcessAccount::Side::incoming));
+    } else if (is(pool.incoming) && message.type == MessageType::ready) {
         switchOver(pool);
+    } else if (is(pool.incoming)) {
+        onNews(pool, ProcessAccount::Side::incoming, message);
     }  // failed: the reason is kept; the manager's death follows and counts
 }
 
@@ -163,12 +171,14 @@ void PoolSet::switchOver(Pool& pool) {
         bequeath(pool, *old);
         leave(pool, std::move(*old), DrainMode::replaced);
     }
+    account_.replace(pool.name);
+    shareRoom();
     const bool renewed = std::exchange(pool.renewing, false);
     report_.ready += renewed ? 1 : 0;
     launchNext();
     settleIfDone();
     if (!renewed) {
-        onReady_();
+        events_.onReady();
     }
 }
 
@@ -195,6 +205,8 @@ void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
     if (stopping_) {
         return;
     }
+    account_.withdraw(pool.name);
+    shareRoom();
     log_->error(fmt::format("[pool {}] the new manager did not start: {}{}", pool.name, why,
                             pool.current ? "; the old one goes on serving" : ""));
     if (pool.renewing) {
@@ -219,7 +231,11 @@ void PoolSet::settleIfDone() {
             pool.current.reset();
             leave(pool, std::move(gone), DrainMode::stop);
         }
+        if (!pool.plan) {
+            account_.forget(pool.name);
+        }
     }
+    shareRoom();
     const OnSettled settled = std::move(settled_);
     settled_ = nullptr;
     settled(report_);
@@ -269,6 +285,7 @@ void PoolSet::currentDied(Pool& pool, int status) {
     log_->warning(fmt::format("[pool {}] manager {} exited {} after {}.{:06} seconds from start",
                               pool.name, pid, describeExit(status), lived / kNsPerSecond,
                               lived % kNsPerSecond / 1000));
+    account_.suspend(pool.name);
     // A renewal that goes on brings this pool its new manager anyway.
     if (!pool.incoming && pool.plan && !pool.renewing) {
         if (lived > 10 * kNsPerSecond) {
@@ -289,6 +306,7 @@ void PoolSet::scheduleRestart(Pool& pool) {
     pool.restart = loop_->after(delay, [this, &pool] {
         pool.restart.cancel();
         if (!pool.incoming && !pool.current && pool.plan && !stopping_) {
+            reopenAccount(*pool.plan);
             launch(pool, *pool.plan);
         }
     });

@@ -18,6 +18,7 @@
 #include "log/error_log.h"
 #include "master/generation.h"
 #include "master/preparation.h"
+#include "master/process_account.h"
 #include "master/service_manager.h"
 
 namespace muster::master {
@@ -30,14 +31,22 @@ class PoolSet {
     };
     using OnSettled = std::function<void(const Report&)>;
 
-    /// `onReady`: a manager started outside a renewal (after a crash) is ready, so that what waited
-    /// for it may go on; called last thing.
-    PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files, std::function<void()> onReady);
+    struct Events {
+        /// A manager started outside a renewal (after a crash) is ready, so that what waited for it
+        /// may go on; called last thing.
+        std::function<void()> onReady;
+        /// A worker in force died by SIGSEGV or SIGBUS; called last thing.
+        std::function<void()> onCrash;
+    };
+    PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files, Events events);
 
+    struct Limits {
+        std::chrono::milliseconds drainDeadline{0};
+        int processMax = 0;  ///< 0: unlimited
+    };
     /// Begins to bring every pool to its plan; pools without one are drained and forgotten.
     /// `settled` is called once when all have switched or failed. One renewal at a time.
-    void renew(std::vector<PoolPlan> plans, std::chrono::milliseconds drainDeadline,
-               OnSettled settled);
+    void renew(std::vector<PoolPlan> plans, const Limits& limits, OnSettled settled);
     [[nodiscard]] bool isRenewing() const { return static_cast<bool>(settled_); }
     /// False while some pool has so many generations leaving that one more has to wait.
     [[nodiscard]] bool hasRoomForRenewal() const;
@@ -94,13 +103,21 @@ class PoolSet {
     void scheduleRestart(Pool& pool);
     [[nodiscard]] int launchesUnderWay() const;
     void settleIfDone();
+
+    // process.max.
+    void openAccounts(const std::vector<PoolPlan>& plans, int processMax);
+    void reopenAccount(const PoolPlan& plan);
+    void onNews(Pool& pool, ProcessAccount::Side side, const manager::ControlMessage& message);
+    void shareRoom();
+
     template <typename Visit>
     void forEachGeneration(Visit&& visit);
 
     EventLoop* loop_;
     log::ErrorLog* log_;
     LogFiles* files_;
-    std::function<void()> onReady_;
+    Events events_;
+    ProcessAccount account_;
     std::list<Pool> pools_;
     std::deque<PoolPlan> waiting_;  ///< plans not launched yet
     OnSettled settled_;

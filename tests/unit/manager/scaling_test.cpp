@@ -52,6 +52,40 @@ TEST(Tick, the_spawn_rate_doubles_while_spares_are_short) {
     EXPECT_EQ(state.spawnRate, 1);
 }
 
+TEST(Tick, a_static_pool_makes_up_for_what_could_not_be_forked) {
+    config::PoolSettings pool;
+    pool.pm = config::ProcessManager::fixed;
+    pool.maxChildren = 4;
+    ScalingState state;
+    EXPECT_EQ(decideTick(pool, load(1, 0), state).fork, 3);
+}
+
+TEST(Tick, growth_on_demand_counts_as_shortage) {
+    const auto pool = dynamicPool();
+    ScalingState state;
+    int running = 6;
+    for (int tick = 1; tick <= 3; ++tick, running += 2) {
+        EXPECT_EQ(decideDemand(pool, load(running, 0, 2), state).fork, 5);
+        const auto decision = decideTick(pool, load(running + 5, 5), state);
+        EXPECT_EQ(decision.fork, 0);
+        EXPECT_FALSE(decision.warnBusy);
+    }
+    [[maybe_unused]] const auto grown = decideDemand(pool, load(running, 0, 2), state);
+    EXPECT_TRUE(decideTick(pool, load(running + 5, 5), state).warnBusy);
+    EXPECT_FALSE(decideTick(pool, load(running + 5, 5), state).warnBusy);
+    EXPECT_EQ(state.spawnRate, 1);
+}
+
+TEST(Shortfall, is_what_the_pool_could_do_with) {
+    EXPECT_EQ(shortfall(dynamicPool(), load(4, 1)), 4);
+    EXPECT_EQ(shortfall(dynamicPool(), load(4, 1, 9)), 8);
+    EXPECT_EQ(shortfall(dynamicPool(), load(18, 0)), 2);
+    EXPECT_EQ(shortfall(dynamicPool(), load(9, 6)), 0);
+    EXPECT_EQ(shortfall(ondemandPool(), load(0, 0)), 0);
+    EXPECT_EQ(shortfall(ondemandPool(), load(1, 0, 2, 1)), 1);
+    EXPECT_EQ(shortfall(ondemandPool(), load(3, 0, 9)), 1);
+}
+
 TEST(Tick, the_rate_stops_doubling_at_max_spawn_rate) {
     auto pool = dynamicPool();
     pool.maxSpawnRate = 4;
