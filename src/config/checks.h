@@ -1,6 +1,7 @@
-// The rules a directive's row refers to (spec config §7, §8), and those about several pools.
+// The rules a directive's row refers to (spec config §7, §8), those about several pools, and those
+// that only matter at the start (§9, §10).
 //
-// Each rule reports php-fpm's text first, then what was found, where, and what was expected. A
+// Each rule reports php-fpm's text, and as detail what was found, where, and what was expected. A
 // value that could not be read is never judged again. Rules may also settle a value that depends
 // on others (pm.start_servers). May block on user databases and on stat(2).
 #pragma once
@@ -28,33 +29,60 @@ struct CheckContext {
     }
     /// "'value' at [file:line]" or "'value' by default".
     [[nodiscard]] std::string found(std::string_view directive, const std::string& value) const;
-    /// "text (detail)", behind the pool's prefix.
+    [[nodiscard]] std::string found(std::string_view directive, int value) const {
+        return found(directive, std::to_string(value));
+    }
+    /// "the section at [file:line]".
+    [[nodiscard]] std::string section() const;
+    /// `text` behind the pool's prefix.
     void report(LogLevel level, const std::string& text, const std::string& detail) const;
+    /// `text` as it stands.
+    void reportBare(LogLevel level, const std::string& text, const std::string& detail) const;
 };
 
+// global_checks.cpp
 void checkLogLimit(CheckContext& context);
-void checkUser(CheckContext& context);
-void checkGroup(CheckContext& context);
-void checkListen(CheckContext& context);
-void checkBacklog(CheckContext& context);
-void checkListenOwner(CheckContext& context);
-void checkListenGroup(CheckContext& context);
-void checkListenMode(CheckContext& context);
+void checkProcessMax(CheckContext& context);
+void checkEventsMechanism(CheckContext& context);
+void checkSystemdInterval(CheckContext& context);
+void checkPriority(CheckContext& context);  ///< of the master and of pools
+
+// process_checks.cpp
 void checkProcessManager(CheckContext& context);
 void checkMaxChildren(CheckContext& context);
 void checkStartServers(CheckContext& context);
 void checkMinSpare(CheckContext& context);
 void checkMaxSpare(CheckContext& context);
 void checkSpawnRate(CheckContext& context);
-void checkIdleTimeout(CheckContext& context);
+void checkOndemand(CheckContext& context);
+
+// address_checks.cpp
+void checkListen(CheckContext& context);
+void checkListenMode(CheckContext& context);
+void checkStatusListen(CheckContext& context);
+/// No two of the pools' addresses, pm.status_listen included, are the same.
+void checkAddressesDiffer(Draft& draft);
+/// Ports and path lengths: what can never be bound.
+void checkAddressesUsable(CheckContext& context);
+
+// pool_checks.cpp
+void checkPrefix(CheckContext& context);
+void checkUser(CheckContext& context);
 void checkStatusPath(CheckContext& context);
 void checkPingPath(CheckContext& context);
 void checkPingResponse(CheckContext& context);
 void checkAccessLog(CheckContext& context);
 void checkAccessFormat(CheckContext& context);
+void checkSlowlogTimeout(CheckContext& context);
+void checkSlowlogDepth(CheckContext& context);
+void checkChroot(CheckContext& context);
 void checkChdir(CheckContext& context);
 
-/// Runs the rows' checks on every scope, then the rules about the pools together.
+// identity_checks.cpp
+/// User, group, and the owners of the socket exist where they matter, and are not root.
+void checkIdentities(CheckContext& context);
+
+/// Runs the rows' checks on every scope, then the rules about the pools together, then the start's.
 void checkDraft(Draft& draft, const ReadOptions& options);
 
 }  // namespace muster::config

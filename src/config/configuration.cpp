@@ -1,8 +1,6 @@
 // Reading from start to end: files, overrides of the command line, paths, checks.
 #include "config/configuration.h"
 
-#include <algorithm>
-
 #include "base/listen_address.h"
 #include "config/checks.h"
 #include "config/convert.h"
@@ -27,17 +25,39 @@ void makeGlobalPathsAbsolute(GlobalSettings& global, const Marks& marks,
 }
 
 void makePoolPathsAbsolute(PoolSettings& pool, const ReadOptions& options) {
-    for (const Directive& directive : directives()) {
-        if (directive.scope != Scope::pool ||
-            (directive.type != Type::path && directive.type != Type::listen)) {
-            continue;
-        }
-        std::string& value = pool.*std::get<std::string PoolSettings::*>(directive.target);
-        if (directive.type == Type::path ||
-            parseListenAddress(value).kind == ListenAddress::Kind::unixPath) {
-            value = absolutePoolPath(value, options.prefix);
+    if (!pool.prefix.empty()) {
+        pool.prefix = absolutePath(pool.prefix, options.prefix, kBaseDirectory);
+    }
+    const PathBase base{pool.prefix, options.prefix};
+    pool.chroot = absoluteChroot(pool.chroot, base);
+    if (!pool.chroot.empty() && !pool.chdir.empty() && !pool.chdir.starts_with('/')) {
+        pool.chdir = "/" + pool.chdir;  // php-fpm puts the prefix there, which is never right
+    }
+    for (std::string* path : {&pool.accessLog, &pool.slowlog, &pool.chdir}) {
+        *path = absolutePoolPath(*path, base);
+    }
+    if (parseListenAddress(pool.listen).kind == ListenAddress::Kind::unixPath) {
+        pool.listen = absolutePoolPath(pool.listen, base);
+    }
+    if (parseListenAddress(pool.statusListen).kind == ListenAddress::Kind::unixPath) {
+        // To php-fpm this address is another pool's, one without a prefix.
+        pool.statusListen = absolutePoolPath(pool.statusListen, {{}, options.prefix});
+    }
+    if (pool.chroot.empty()) {
+        for (auto* list : {&pool.phpValues, &pool.phpAdminValues}) {
+            for (KeyValue& entry : *list) {
+                entry.value = absoluteIniValue(entry.key, entry.value, base);
+            }
         }
     }
+}
+
+std::set<std::string> namesWritten(const Marks& marks) {
+    std::set<std::string> names;
+    for (const auto& [name, origin] : marks.written) {
+        names.emplace(name);
+    }
+    return names;
 }
 
 }  // namespace
@@ -56,20 +76,15 @@ ReadOutcome readConfiguration(const ReadOptions& options) {
     ReadOutcome outcome;
     outcome.configuration.file = options.file;
     outcome.configuration.global = std::move(draft.global);
-    for (const Directive& directive : directives()) {
-        if (directive.dump == DumpStyle::ownDirective &&
-            draft.globalMarks.written.contains(directive.name)) {
-            outcome.configuration.ownWritten.emplace(directive.name);
-        }
-    }
+    outcome.configuration.written.push_back(namesWritten(draft.globalMarks));
     for (PoolDraft& pool : draft.pools) {
+        outcome.configuration.written.push_back(namesWritten(pool.marks));
         outcome.configuration.pools.push_back(std::move(pool.settings));
     }
     outcome.messages = std::move(draft.messages);
     outcome.parsed = draft.parsed;
-    outcome.valid =
-        std::none_of(outcome.messages.begin(), outcome.messages.end(),
-                     [](const Message& message) { return message.level >= LogLevel::error; });
+    outcome.processed = draft.processed;
+    outcome.valid = !hasErrors(outcome.messages);
     return outcome;
 }
 

@@ -42,7 +42,8 @@ struct ReadOutcome {
     Configuration configuration;    ///< meaningful when valid
     std::vector<Message> messages;  ///< all of them: warnings, notices, every error
     bool parsed = true;             ///< false: "failed to load configuration file"
-    bool valid = true;              ///< false: refuse to start
+    bool processed = true;          ///< false: "failed to post process the configuration"
+    bool valid = true;              ///< false: refuse to start, also for reasons of their own
 };
 
 [[nodiscard]] ReadOutcome readConfiguration(const ReadOptions& options);

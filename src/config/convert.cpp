@@ -242,9 +242,11 @@ struct Store {
 
 struct Show {
     const Directive& directive;
+    bool written;
 
     std::string operator()(const std::string& value) const {
-        return value.empty() && directive.dump != DumpStyle::emptyIsValue ? "undefined" : value;
+        const bool shown = written && directive.dump != DumpStyle::emptyIsUndefined;
+        return value.empty() && !shown ? "undefined" : value;
     }
     std::string operator()(int value) const {
         const bool unit =
@@ -290,8 +292,8 @@ tl::expected<std::string, Rejection> arrayValue(const Directive& directive,
     return std::string(*truth ? "1" : "0");
 }
 
-std::string scalarText(const Directive& directive, ConstSettingsRef settings) {
-    return visitTarget(directive, settings, Show{directive});
+std::string scalarText(const Directive& directive, ConstSettingsRef settings, bool written) {
+    return visitTarget(directive, settings, Show{directive, written});
 }
 
 }  // namespace muster::config

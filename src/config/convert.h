@@ -69,7 +69,8 @@ struct Accepted {
 [[nodiscard]] tl::expected<std::string, Rejection> arrayValue(const Directive& directive,
                                                               const std::string& value);
 
-/// A scalar as -tt shows it.
-[[nodiscard]] std::string scalarText(const Directive& directive, ConstSettingsRef settings);
+/// A scalar as -tt shows it: an empty text that was not `written` is "undefined".
+[[nodiscard]] std::string scalarText(const Directive& directive, ConstSettingsRef settings,
+                                     bool written = false);
 
 }  // namespace muster::config

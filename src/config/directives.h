@@ -47,11 +47,11 @@ using Target =
 
 /// How -tt shows a value that its type alone does not settle (spec config §9).
 enum class DumpStyle {
-    standard,      ///< an unset text is "undefined", seconds end in "s"
-    plainSeconds,  ///< seconds without the "s"
-    emptyIsValue,  ///< an empty text is a value of its own
-    ownDirective,  ///< php-fpm does not have it: shown when it was written
-    hidden,        ///< never shown
+    standard,          ///< an unset text is "undefined", seconds end in "s"
+    plainSeconds,      ///< seconds without the "s"
+    emptyIsUndefined,  ///< an empty text is no value, even when a line says so
+    ownDirective,      ///< php-fpm does not have it: shown when it was written
+    hidden,            ///< never shown
 };
 
 struct CheckContext;                    // checks.h

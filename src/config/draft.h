@@ -32,7 +32,10 @@ struct Draft {
     std::vector<PoolDraft> pools;
     std::vector<Message> messages;
     bool parsed = true;
+    bool processed = true;
     bool sectionsLost = false;  ///< a file or a section header could not be read: pools may lack
 };
+
+[[nodiscard]] bool hasErrors(const std::vector<Message>& messages);
 
 }  // namespace muster::config

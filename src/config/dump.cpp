@@ -5,16 +5,18 @@
 namespace muster::config {
 namespace {
 
-bool isShown(const Directive& directive, const std::set<std::string>& ownWritten) {
+using Names = std::set<std::string>;
+
+bool isShown(const Directive& directive, const Names& written) {
     return directive.type != Type::flagArray && directive.dump != DumpStyle::hidden &&
            (directive.dump != DumpStyle::ownDirective ||
-            ownWritten.contains(std::string(directive.name)));
+            written.contains(std::string(directive.name)));
 }
 
 void dumpScope(std::vector<std::string>& lines, Scope scope, ConstSettingsRef settings,
-               const std::set<std::string>& ownWritten) {
+               const Names& written) {
     for (const Directive& directive : directives()) {
-        if (directive.scope != scope || !isShown(directive, ownWritten)) {
+        if (directive.scope != scope || !isShown(directive, written)) {
             continue;
         }
         const std::string name = "\t" + std::string(directive.name);
@@ -24,7 +26,9 @@ void dumpScope(std::vector<std::string>& lines, Scope scope, ConstSettingsRef se
                 lines.push_back(name + "[" + entry.key + "] = " + entry.value);
             }
         } else {
-            lines.push_back(name + " = " + scalarText(directive, settings));
+            lines.push_back(
+                name + " = " +
+                scalarText(directive, settings, written.contains(std::string(directive.name))));
         }
     }
     lines.emplace_back(" ");
@@ -33,11 +37,17 @@ void dumpScope(std::vector<std::string>& lines, Scope scope, ConstSettingsRef se
 }  // namespace
 
 std::vector<std::string> dumpConfiguration(const Configuration& configuration) {
+    static const Names kNone;
+    const auto& written = configuration.written;
+    const auto writtenIn = [&](std::size_t i) -> const Names& {
+        return i < written.size() ? written[i] : kNone;
+    };
     std::vector<std::string> lines{"[global]"};
-    dumpScope(lines, Scope::global, {&configuration.global, nullptr}, configuration.ownWritten);
-    for (const PoolSettings& pool : configuration.pools) {
+    dumpScope(lines, Scope::global, {&configuration.global, nullptr}, writtenIn(0));
+    for (std::size_t i = 0; i < configuration.pools.size(); ++i) {
+        const PoolSettings& pool = configuration.pools[i];
         lines.push_back("[" + pool.name + "]");
-        dumpScope(lines, Scope::pool, {nullptr, &pool}, {});
+        dumpScope(lines, Scope::pool, {nullptr, &pool}, writtenIn(i + 1));
     }
     return lines;
 }

@@ -16,17 +16,43 @@ std::string absolutePath(const std::string& value, const std::string& prefix,
     return (prefix.empty() ? std::string(fallback) : prefix) + "/" + value;
 }
 
-std::string absolutePoolPath(const std::string& value, const std::string& prefix) {
-    if (value.empty()) {
+namespace {
+
+std::string start(const PathBase& base) {
+    if (!base.pool.empty()) {
+        return base.pool;
+    }
+    return base.global.empty() ? kBaseDirectory : base.global;
+}
+
+/// php-fpm puts a relative -p before a pool's path twice; files would move if we did not.
+std::string startedTwice(const std::string& path, const PathBase& base) {
+    return absolutePath(path, base.global, kBaseDirectory);
+}
+
+}  // namespace
+
+std::string absolutePoolPath(const std::string& value, const PathBase& base) {
+    if (value.empty() || value.starts_with('/')) {
         return value;
     }
-    std::string path = absolutePath(value, prefix, kBaseDirectory);
-    // php-fpm puts a relative -p before a pool's path twice; files would move if we did not.
-    return absolutePath(path, prefix, kBaseDirectory);
+    return startedTwice(start(base) + "/" + value, base);
+}
+
+std::string absoluteChroot(const std::string& value, const PathBase& base) {
+    const std::size_t word = value.find(kPrefixWord);
+    if (value.starts_with('/') || word == std::string::npos) {
+        return absolutePoolPath(value, base);
+    }
+    if (word != 0) {
+        return value;
+    }
+    const std::string rest = value.substr(kPrefixWord.size());
+    return startedTwice(rest.empty() ? start(base) : start(base) + "/" + rest, base);
 }
 
 std::string absoluteIniValue(const std::string& name, const std::string& value,
-                             const std::string& prefix) {
+                             const PathBase& base) {
     constexpr std::array<std::string_view, 14> kFileSettings = {
         "error_log",
         "extension_dir",
@@ -49,7 +75,7 @@ std::string absoluteIniValue(const std::string& name, const std::string& value,
     if (lower == "error_log" && lowered(value) == "syslog") {
         return value;
     }
-    return absolutePoolPath(value, prefix);
+    return absolutePoolPath(value, base);
 }
 
 }  // namespace muster::config

@@ -13,12 +13,8 @@ bool ondemand(const CheckContext& context) {
     return context.pool->pm == ProcessManager::ondemand && !context.failed("pm");
 }
 
-std::string found(const CheckContext& context, std::string_view directive, int value) {
-    return context.found(directive, std::to_string(value));
-}
-
 std::string named(const CheckContext& context, std::string_view directive, int value) {
-    return std::string(directive) + " " + found(context, directive, value);
+    return std::string(directive) + " " + context.found(directive, value);
 }
 
 bool spareUsable(const CheckContext& context) {
@@ -47,9 +43,9 @@ std::string text(int value) {
 void checkProcessManager(CheckContext& context) {
     PoolSettings& pool = *context.pool;
     if (pool.pm == ProcessManager::unset) {
-        context.report(
-            LogLevel::alert, "the process manager is missing (static, dynamic or ondemand)",
-            "expected pm = static, dynamic or ondemand in the section at " + where(pool.origin));
+        context.report(LogLevel::alert,
+                       "the process manager is missing (static, dynamic or ondemand)",
+                       "expected pm = static, dynamic or ondemand in " + context.section());
     }
     if (ondemand(context)) {
         pool.startServers = 0;
@@ -58,25 +54,11 @@ void checkProcessManager(CheckContext& context) {
     }
 }
 
-void checkBacklog(CheckContext& context) {
-    constexpr int kLargest = -1;
-    int& backlog = context.pool->listenBacklog;
-    if (ondemand(context) && backlog < kLargest) {
-        context.report(LogLevel::warning,
-                       "listen.backlog(" + text(backlog) +
-                           ") was too low for the ondemand process manager. I updated it for you "
-                           "to " +
-                           text(kLargest) + ".",
-                       found(context, "listen.backlog", backlog));
-        backlog = kLargest;
-    }
-}
-
 void checkMaxChildren(CheckContext& context) {
     const int value = context.pool->maxChildren;
     if (value < 1) {
         context.report(LogLevel::alert, "pm.max_children must be a positive value",
-                       found(context, "pm.max_children", value) + ", expected at least 1");
+                       context.found("pm.max_children", value) + ", expected at least 1");
     }
 }
 
@@ -85,7 +67,7 @@ void checkMinSpare(CheckContext& context) {
     if (dynamic(context) && value <= 0) {
         context.report(LogLevel::alert,
                        "pm.min_spare_servers(" + text(value) + ") must be a positive value",
-                       found(context, "pm.min_spare_servers", value) +
+                       context.found("pm.min_spare_servers", value) +
                            ", expected at least 1 with pm = dynamic");
     }
 }
@@ -100,7 +82,7 @@ void checkMaxSpare(CheckContext& context) {
     if (most <= 0) {
         context.report(LogLevel::alert,
                        "pm.max_spare_servers(" + text(most) + ") must be a positive value",
-                       found(context, "pm.max_spare_servers", most) +
+                       context.found("pm.max_spare_servers", most) +
                            ", expected at least 1 with pm = dynamic");
     }
     if (!spareUsable(context)) {
@@ -141,7 +123,7 @@ void checkStartServers(CheckContext& context) {
                        "pm.start_servers(" + text(pool.startServers) +
                            ") must not be less than pm.min_spare_servers(" + text(least) +
                            ") and not greater than pm.max_spare_servers(" + text(most) + ")",
-                       found(context, "pm.start_servers", pool.startServers) +
+                       context.found("pm.start_servers", pool.startServers) +
                            ", expected a number from " + text(least) + " to " + text(most));
     }
 }
@@ -150,17 +132,31 @@ void checkSpawnRate(CheckContext& context) {
     const int value = context.pool->maxSpawnRate;
     if (dynamic(context) && value < 1) {
         context.report(LogLevel::alert, "pm.max_spawn_rate must be a positive value",
-                       found(context, "pm.max_spawn_rate", value) + ", expected at least 1");
+                       context.found("pm.max_spawn_rate", value) + ", expected at least 1");
     }
 }
 
-void checkIdleTimeout(CheckContext& context) {
-    const int value = context.pool->processIdleTimeout;
-    if (ondemand(context) && value < 1) {
+void checkOndemand(CheckContext& context) {
+    constexpr int kLeastBacklog = -1;
+    const int timeout = context.pool->processIdleTimeout;
+    int& backlog = context.pool->listenBacklog;
+    if (!ondemand(context)) {
+        return;
+    }
+    if (timeout < 1) {
         context.report(
             LogLevel::alert,
-            "pm.process_idle_timeout(" + text(value) + "s) must be greater than 0s",
-            found(context, "pm.process_idle_timeout", value) + ", expected at least 1 second");
+            "pm.process_idle_timeout(" + text(timeout) + "s) must be greater than 0s",
+            context.found("pm.process_idle_timeout", timeout) + ", expected at least 1 second");
+    }
+    if (backlog < kLeastBacklog) {
+        context.report(LogLevel::warning,
+                       "listen.backlog(" + text(backlog) +
+                           ") was too low for the ondemand process manager. I updated it for you "
+                           "to " +
+                           text(kLeastBacklog) + ".",
+                       context.found("listen.backlog", backlog));
+        backlog = kLeastBacklog;
     }
 }
 

@@ -49,8 +49,9 @@ class Reader {
     void unknownArray(const std::string& name, const Origin& origin);
     std::string hint(const std::string& name);
     void noteFailed(std::string_view name, const Origin& origin);
-    void error(const Origin& origin, const std::string& text);
-    void plain(LogLevel level, const std::string& text);
+    void error(const Origin& origin, const std::string& text, std::string detail = {});
+    void plain(LogLevel level, std::string text, std::string detail = {});
+    void stop();
 
     [[nodiscard]] Scope scope() const {
         return place_ == Place::global ? Scope::global : Scope::pool;
@@ -66,7 +67,8 @@ class Reader {
     std::unordered_map<std::string, std::size_t> poolsByName_;
     std::size_t files_ = 0;
     std::size_t errors_ = 0;
-    bool stopped_ = false;
+    bool stopped_ = false;  // nothing more is read
+    bool silent_ = false;   // and nothing more reported
 };
 
 Reader::Reader(const ReadOptions& options) : options_(options) {
@@ -104,28 +106,32 @@ Draft Reader::read() {
     return std::move(draft_);
 }
 
-void Reader::plain(LogLevel level, const std::string& text) {
-    if (stopped_) {
+void Reader::plain(LogLevel level, std::string text, std::string detail) {
+    if (silent_) {
         return;
     }
-    draft_.messages.push_back({level, text});
+    draft_.messages.push_back({level, std::move(text), std::move(detail)});
     if (level >= LogLevel::error && ++errors_ == kMostErrors) {
         draft_.messages.push_back({LogLevel::error, "more than " + std::to_string(kMostErrors) +
                                                         " errors; the rest is not read"});
-        draft_.sectionsLost = true;
-        stopped_ = true;
+        silent_ = true;
+        stop();
     }
 }
 
-void Reader::error(const Origin& origin, const std::string& text) {
-    plain(LogLevel::error, where(origin) + " " + text);
+void Reader::error(const Origin& origin, const std::string& text, std::string detail) {
+    plain(LogLevel::error, where(origin) + " " + text, std::move(detail));
+}
+
+void Reader::stop() {
+    draft_.sectionsLost = true;
+    stopped_ = true;
 }
 
 void Reader::readFile(const std::string& path, int depth) {
     if (++files_ > kMostFiles) {
         plain(LogLevel::error, "more than " + std::to_string(kMostFiles) + " files included");
-        draft_.sectionsLost = true;
-        stopped_ = true;
+        stop();
         return;
     }
     const auto content = muster::readFile(path, kLargestFile);
@@ -133,7 +139,7 @@ void Reader::readFile(const std::string& path, int depth) {
         const int code = content.error().code.value();
         draft_.sectionsLost = true;
         plain(LogLevel::error,
-              "failed to open configuration file '" + shown(path) + "': " +
+              "failed to open configuration file '" + verbatim(path) + "': " +
                   (content.error().code ? errnoText(code) + " (" + std::to_string(code) + ")"
                                         : content.error().what));
         return;
@@ -157,8 +163,8 @@ void Reader::line(std::string_view text, const Origin& origin, int depth) {
         if (statement.value.restDropped) {
             plain(LogLevel::warning,
                   where(origin) + " a single quote without its partner ends the value of '" +
-                      shown(statement.key) + "' (found " + quoted(statement.value.text) +
-                      ", expected '...' or \"...\")");
+                      shown(statement.key) + "'",
+                  "found " + quoted(statement.value.text) + ", expected '...' or \"...\"");
         }
         switch (statement.kind) {
             case Statement::Kind::section:
@@ -189,7 +195,7 @@ void Reader::lineError(const LineError& problem, const Origin& origin) {
     } else if (!problem.key.empty()) {
         noteFailed(problem.key, origin);
     }
-    error(origin, problem.text);
+    error(origin, problem.problem.text, problem.problem.detail);
 }
 
 /// What was meant by a line that could not be read is not reported a second time as missing.
@@ -234,10 +240,10 @@ void Reader::entry(const Statement& statement, const Origin& origin) {
                         directive->type == Type::path || directive->type == Type::listen;
     const std::string subject =
         "unable to parse value for entry '" + std::string(directive->name) + "': ";
+    const std::string expected(directive->expects);
     if (isText && place_ == Place::global && value.find("$pool") != std::string::npos) {
-        error(origin, subject + "Can't use '$pool' when the pool is not defined; found " +
-                          quoted(value) + ", expected " + std::string(directive->expects) +
-                          " without $pool");
+        error(origin, subject + "Can't use '$pool' when the pool is not defined",
+              "found " + quoted(value) + ", expected " + expected + " without $pool");
         noteFailed(directive->name, origin);
         return;
     }
@@ -247,16 +253,18 @@ void Reader::entry(const Statement& statement, const Origin& origin) {
     const SettingsRef settings{&draft_.global, place_ == Place::pool ? &pool().settings : nullptr};
     const auto stored = storeScalar(*directive, settings, value);
     if (!stored) {
-        error(origin, subject + stored.error().reason + "; found " + quoted(value) + ", expected " +
-                          (stored.error().expected.empty() ? std::string(directive->expects)
-                                                           : stored.error().expected));
+        const Rejection& why = stored.error();
+        error(origin, subject + why.reason,
+              "found " + quoted(value) + ", expected " +
+                  (why.expected.empty() ? expected : why.expected));
         noteFailed(directive->name, origin);
         return;
     }
     if (!stored->remark.empty()) {
-        plain(LogLevel::warning, where(origin) + " the value of '" + std::string(directive->name) +
-                                     "' " + stored->remark + " (found " + quoted(value) +
-                                     ", expected " + std::string(directive->expects) + ")");
+        plain(LogLevel::warning,
+              where(origin) + " the value of '" + std::string(directive->name) + "' " +
+                  stored->remark,
+              "found " + quoted(value) + ", expected " + expected);
     }
     marks().written[directive->name] = origin;
 }
@@ -265,21 +273,20 @@ void Reader::array(const Statement& statement, const Origin& origin) {
     if (place_ == Place::lost) {
         return;
     }
-    const std::string shownEntry = shown(statement.key) + "[" + shown(statement.offset) + "]";
+    const std::string entry = verbatim(statement.key) + "[" + verbatim(statement.offset) + "]";
     const Directive* directive = findDirective(Scope::pool, statement.key, true);
     const bool isList = directive != nullptr && directive->type == Type::list;
     if (isList && !listEntryIsSound(statement, origin)) {
         return;
     }
     if (!isList && statement.offset.empty()) {
-        error(origin, "You must provide a key for field '" + shown(statement.key) +
-                          "'; found an empty one, expected " + shown(statement.key) +
-                          "[NAME] = value");
+        error(origin, "You must provide a key for field '" + verbatim(statement.key) + "'",
+              "found an empty one, expected " + shown(statement.key) + "[NAME] = value");
         return;
     }
     if (place_ == Place::global) {
-        error(origin, "Array are not allowed in the global section; found '" + shownEntry +
-                          "', expected it in a pool's section such as [www]");
+        error(origin, "Array are not allowed in the global section",
+              "found " + quoted(entry) + ", expected it in a pool's section such as [www]");
         return;
     }
     if (directive == nullptr) {
@@ -287,21 +294,19 @@ void Reader::array(const Statement& statement, const Origin& origin) {
         return;
     }
     if (directive->type == Type::array && statement.value.text.empty()) {
-        error(origin, "empty value; found '" + shownEntry + "' without one, expected " +
-                          std::string(directive->expects));
+        error(
+            origin, "empty value",
+            "found " + quoted(entry) + " without one, expected " + std::string(directive->expects));
         return;
     }
     auto value = arrayValue(*directive, statement.value.text);
     if (!value) {
-        error(origin, "error while parsing '" + shownEntry + "' : " + value.error().reason +
-                          "; found " + quoted(statement.value.text) + ", expected " +
-                          std::string(directive->expects));
+        error(origin, "error while parsing '" + entry + "' : " + value.error().reason,
+              "found " + quoted(statement.value.text) + ", expected " +
+                  std::string(directive->expects));
         return;
     }
     replaceAll(*value, "$pool", pool().settings.name);
-    if (directive->type == Type::iniArray) {
-        *value = absoluteIniValue(statement.offset, *value, options_.prefix);
-    }
     const auto list = std::get<std::vector<KeyValue> PoolSettings::*>(directive->target);
     (pool().settings.*list).push_back({statement.offset, std::move(*value)});
     marks().written[directive->name] = origin;
@@ -312,14 +317,14 @@ bool Reader::listEntryIsSound(const Statement& statement, const Origin& origin) 
     const std::string field = quoted(statement.key);
     const bool keyed = !statement.offset.empty();
     if (keyed) {
-        error(origin, "Keys provided to field " + field + " are ignored; found " +
-                          quoted(statement.offset) + ", expected " + shown(statement.key) +
-                          "[] = /path");
+        error(origin, "Keys provided to field " + field + " are ignored",
+              "found " + quoted(statement.offset) + ", expected " + shown(statement.key) +
+                  "[] = /path");
     }
     const bool isPath = statement.value.text.starts_with('/');
     if (!isPath) {
-        error(origin, "Values provided to field " + field + " must begin with '/'; found " +
-                          quoted(statement.value.text) + ", expected a path such as /ping");
+        error(origin, "Values provided to field " + field + " must begin with '/'",
+              "found " + quoted(statement.value.text) + ", expected a path such as /ping");
     }
     return !keyed && isPath;
 }
@@ -327,14 +332,14 @@ bool Reader::listEntryIsSound(const Statement& statement, const Origin& origin) 
 std::string Reader::hint(const std::string& name) {
     const Scope other = place_ == Place::global ? Scope::pool : Scope::global;
     if (findDirective(other, name, false) != nullptr) {
-        return other == Scope::pool ? "; it belongs to a pool's section, such as [www]"
-                                    : "; it belongs to the [global] section";
+        return other == Scope::pool ? "it belongs to a pool's section, such as [www]"
+                                    : "it belongs to the [global] section";
     }
     const auto meant = suggestDirective(name);
     if (!meant) {
-        return "; expected the name of a directive";
+        return "expected the name of a directive";
     }
-    std::string text = "; did you mean '" + std::string(*meant) + "'?";
+    std::string text = "did you mean '" + std::string(*meant) + "'?";
     const bool here = *meant == kInclude || findDirective(scope(), *meant, false) != nullptr ||
                       findDirective(scope(), *meant, true) != nullptr;
     if (!here) {
@@ -345,26 +350,29 @@ std::string Reader::hint(const std::string& name) {
 }
 
 void Reader::unknownEntry(const std::string& name, const Origin& origin) {
-    const std::string text = "unknown entry '" + shown(name) + "'";
-    if (findDirective(Scope::pool, name, true) != nullptr) {
-        error(origin, text + "; expected a key: " + shown(name) + "[NAME] = value" +
-                          (place_ == Place::global ? ", in a pool's section" : ""));
+    const std::string text = "unknown entry '" + verbatim(name) + "'";
+    if (const Directive* array = findDirective(Scope::pool, name, true)) {
+        error(origin, text,
+              "expected " +
+                  (array->type == Type::list ? std::string(array->expects)
+                                             : "a key: " + shown(name) + "[NAME] = value") +
+                  (place_ == Place::global ? ", in a pool's section" : ""));
         return;
     }
-    error(origin, text + hint(name));
+    error(origin, text, hint(name));
     if (const auto meant = suggestDirective(name)) {
         noteFailed(*meant, origin);
     }
 }
 
 void Reader::unknownArray(const std::string& name, const Origin& origin) {
-    const std::string text = "unknown directive '" + shown(name) + "'";
+    const std::string text = "unknown directive '" + verbatim(name) + "'";
     if (findDirective(Scope::pool, name, false) != nullptr) {
-        error(origin, text + "; expected no key: " + shown(name) + " = value");
+        error(origin, text, "expected no key: " + shown(name) + " = value");
         noteFailed(name, origin);
         return;
     }
-    error(origin, text + hint(name));
+    error(origin, text, hint(name));
 }
 
 void Reader::include(const std::string& value, const Origin& origin, int depth) {
@@ -373,7 +381,7 @@ void Reader::include(const std::string& value, const Origin& origin, int depth) 
     }
     const std::string pattern = absolutePath(value, options_.prefix, kBaseDirectory);
     const std::string from =
-        " from " + shown(origin.file) + " at line " + std::to_string(origin.line);
+        " from " + verbatim(origin.file) + " at line " + std::to_string(origin.line);
     glob_t matches{};
     const int failure =
         ::glob(pattern.c_str(), GLOB_ERR | GLOB_MARK | GLOB_NOSORT, nullptr, &matches);
@@ -384,14 +392,15 @@ void Reader::include(const std::string& value, const Origin& origin, int depth) 
     ::globfree(&matches);
     if (failure == GLOB_NOMATCH) {
         plain(LogLevel::warning,
-              "Nothing matches the include pattern '" + shown(pattern) + "'" + from + ".");
+              "Nothing matches the include pattern '" + verbatim(pattern) + "'" + from + ".");
         return;
     }
     if (failure != 0) {
         draft_.sectionsLost = true;
-        plain(LogLevel::error, "Unable to globalize '" + shown(pattern) +
-                                   "' (ret=" + std::to_string(failure) + ")" + from +
-                                   "; expected a pattern in a directory that can be read");
+        plain(LogLevel::error,
+              "Unable to globalize '" + verbatim(pattern) + "' (ret=" + std::to_string(failure) +
+                  ")" + from + ".",
+              "expected a pattern in a directory that can be read");
         return;
     }
     std::sort(paths.begin(), paths.end());
@@ -403,15 +412,16 @@ void Reader::include(const std::string& value, const Origin& origin, int depth) 
         if (depth >= kDeepestInclude) {
             plain(LogLevel::error, "failed to include more than " +
                                        std::to_string(kDeepestInclude) + " files recursively");
-            plain(LogLevel::error, "Unable to include " + shown(path) + from);
             // Files that include each other would be read again and again on every path there.
-            draft_.sectionsLost = true;
-            stopped_ = true;
-            return;
+            stop();
+        } else {
+            readFile(path, depth + 1);
         }
-        readFile(path, depth + 1);
-        if (errors_ > before && !stopped_) {
-            plain(LogLevel::error, "Unable to include " + shown(path) + from);
+        if (errors_ > before) {
+            plain(LogLevel::error, "Unable to include " + verbatim(path) + from);
+        }
+        if (stopped_) {
+            return;
         }
     }
 }

@@ -117,8 +117,10 @@ struct PoolSettings {
 struct Configuration {
     std::string file;  ///< main file as given
     GlobalSettings global;
-    std::vector<PoolSettings> pools;   ///< definition order
-    std::set<std::string> ownWritten;  ///< muster's own global directives a file names, for -tt
+    std::vector<PoolSettings> pools;  ///< definition order
+    /// Names of the directives the files hold, for -tt: [0] those of [global], [1] the first
+    /// pool's.
+    std::vector<std::set<std::string>> written;
 };
 
 /// The entries in the order they were written, each key once: of equal keys the first definition

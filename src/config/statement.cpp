@@ -14,7 +14,6 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kNotInKey = "=\n\r\t;&|^$~(){}!\"[]\0"sv;
-constexpr std::string_view kNullValue = "value is NULL for a ZEND_INI_PARSER_ENTRY";
 
 struct RawEntry {
     std::string key;
@@ -95,9 +94,14 @@ class LineParser {
     ParsedLine take() { return std::move(result_); }
 
   private:
-    bool fail(std::string text, std::string key = {}) {
-        result_.error = LineError{std::move(text), std::move(key)};
+    bool fail(Problem problem, std::string key = {}) {
+        result_.error = LineError{std::move(problem), std::move(key)};
         return false;
+    }
+    bool failWithoutValue(const std::string& key) {
+        return fail({"value is NULL for a ZEND_INI_PARSER_ENTRY",
+                     "found " + quoted(key) + " alone, expected '" + shown(key) + " = value'"},
+                    key);
     }
     bool section(std::string_view& rest);
     bool array(std::string_view text, std::size_t bracket);
@@ -123,10 +127,10 @@ bool LineParser::parse(std::string_view rest) {
                                                                        : scalar(rest);
         }
         if (indented) {
-            return fail(
-                "syntax error: found a space before '[', expected the section header at "
-                "the start of the line",
-                kSectionKey);
+            return fail({"syntax error, unexpected '['",
+                         "found a space before '[', expected the section header at the start of "
+                         "the line"},
+                        kSectionKey);
         }
         if (!section(rest)) {
             return false;
@@ -164,10 +168,10 @@ bool LineParser::array(std::string_view text, std::size_t bracket) {
     }
     const std::string_view rest = trimmed(text.substr(start + offset->end));
     if (rest.empty() || rest.front() != '=') {
-        return fail("syntax error: found " +
-                        (rest.empty() || rest.front() == ';' ? std::string("the end of the line")
-                                                             : quoted(rest.substr(0, 20))) +
-                        ", expected '=' and a value behind " + quoted(key + "[...]"),
+        return fail({"syntax error, unexpected " + (rest.empty() || rest.front() == ';'
+                                                        ? std::string("end of line")
+                                                        : quoted(rest.substr(0, 20))),
+                     "expected '=' and a value behind " + quoted(key + "[...]")},
                     key);
     }
     auto value = evaluateValue(rest.substr(1), lookup_);
@@ -187,9 +191,7 @@ bool LineParser::scalar(std::string_view text) {
         return false;
     }
     if (!entry->value) {
-        return fail(std::string(kNullValue) + "; found " + quoted(entry->key) +
-                        " alone, expected '" + shown(entry->key) + " = value'",
-                    entry->key);
+        return failWithoutValue(entry->key);
     }
     auto value = evaluateValue(*entry->value, lookup_);
     if (!value) {
@@ -201,23 +203,21 @@ bool LineParser::scalar(std::string_view text) {
 
 bool LineParser::checkKey(const std::string& key) {
     if (key.empty()) {
-        return fail("syntax error: found '=', expected a directive's name before it");
+        return fail({"syntax error, unexpected '='", "expected a directive's name before it"});
     }
     const std::size_t bad = key.find_first_of(kNotInKey);
     if (bad != std::string::npos) {
         const std::string before(trimmed(std::string_view(key).substr(0, bad)));
         if (key[bad] == '\t' || key[bad] == ';') {
-            return fail(std::string(kNullValue) + "; found " + quoted(before) +
-                            " alone, expected '" + shown(before) + " = value'",
-                        before);
+            return failWithoutValue(before);
         }
-        return fail("syntax error: found " + quoted(key.substr(bad, 1)) +
-                        " in a directive's name, expected 'name = value'",
+        return fail({"syntax error, unexpected " + quoted(key.substr(bad, 1)),
+                     "found in a directive's name, expected 'name = value'"},
                     before);
     }
     if (reservedWord(key)) {
-        return fail("syntax error: found the reserved word " + quoted(key) +
-                    ", expected a directive's name");
+        return fail({"syntax error, unexpected " + quoted(key),
+                     "found a reserved word, expected a directive's name"});
     }
     return true;
 }

@@ -24,8 +24,8 @@ struct Statement {
 };
 
 struct LineError {
-    std::string text;  ///< php-fpm's text, or "syntax error: found ..., expected ..."
-    std::string key;   ///< the entry it belongs to, as far as it was recognised
+    Problem problem;
+    std::string key;  ///< the entry it belongs to, as far as it was recognised
 };
 
 /// LineError::key of a section header that could not be read.

@@ -5,11 +5,12 @@
 
 namespace muster::config {
 
-std::string shown(std::string_view text) {
-    constexpr std::size_t kLongest = 120;
+namespace {
+
+std::string escaped(std::string_view text, std::size_t longest) {
     constexpr std::string_view kDigits = "0123456789abcdef";
     std::string result;
-    for (const char c : text.substr(0, kLongest)) {
+    for (const char c : text.substr(0, longest)) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte == 0x7f) {
             result += "\\x";
@@ -19,10 +20,20 @@ std::string shown(std::string_view text) {
             result += c;
         }
     }
-    if (text.size() > kLongest) {
+    if (text.size() > longest) {
         result += "...";
     }
     return result;
+}
+
+}  // namespace
+
+std::string shown(std::string_view text) {
+    return escaped(text, 120);
+}
+
+std::string verbatim(std::string_view text) {
+    return escaped(text, 2047);
 }
 
 std::string quoted(std::string_view text) {
@@ -30,7 +41,7 @@ std::string quoted(std::string_view text) {
 }
 
 std::string where(const Origin& origin) {
-    return "[" + shown(origin.file) + ":" + std::to_string(origin.line) + "]";
+    return "[" + verbatim(origin.file) + ":" + std::to_string(origin.line) + "]";
 }
 
 bool isBlank(char c) {

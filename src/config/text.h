@@ -11,6 +11,10 @@ namespace muster::config {
 /// Fit for one log line: control bytes as \xNN, cut after 120 bytes with "...".
 [[nodiscard]] std::string shown(std::string_view text);
 
+/// The same without the cut at 120 bytes, for the texts that php-fpm prints whole: they are cut
+/// where it cuts a line.
+[[nodiscard]] std::string verbatim(std::string_view text);
+
 /// shown() between single quotes.
 [[nodiscard]] std::string quoted(std::string_view text);
 

@@ -19,10 +19,11 @@ constexpr int kDeepest = 64;  // nested parentheses, operators or fallbacks
 constexpr std::string_view kEndsWord = "= \t\r\n;&|^~()!\"'\0"sv;
 constexpr std::string_view kNotInName = "=\n\r\t;&|^$~(){}!\"[]\0"sv;
 
-using Text = tl::expected<std::string, std::string>;
+using Text = tl::expected<std::string, Problem>;
 
-tl::unexpected<std::string> syntaxError(const std::string& found, const std::string& expected) {
-    return tl::make_unexpected("syntax error: found " + found + ", expected " + expected);
+tl::unexpected<Problem> syntaxError(const std::string& found, const std::string& expected) {
+    return tl::make_unexpected(
+        Problem{"syntax error, unexpected " + found, "expected " + expected});
 }
 
 /// atoi() as PHP's parser sees it, without its undefined overflow: wraps to 32 bits.
@@ -34,8 +35,8 @@ class Parser {
   public:
     Parser(std::string_view raw, const VariableLookup& lookup) : raw_(raw), lookup_(lookup) {}
 
-    tl::expected<Value, std::string> value();
-    tl::expected<BracketText, std::string> brackets();
+    tl::expected<Value, Problem> value();
+    tl::expected<BracketText, Problem> brackets();
 
   private:
     [[nodiscard]] bool atEnd() const { return position_ >= raw_.size(); }
@@ -52,9 +53,9 @@ class Parser {
     }
     [[nodiscard]] std::string found() const {
         if (ended_) {
-            return "a single quote without its partner";
+            return "single quote without its partner";
         }
-        return valueEnds() ? "the end of the value" : quoted(raw_.substr(position_, 1));
+        return valueEnds() ? "end of value" : quoted(raw_.substr(position_, 1));
     }
 
     Text expression(int depth);
@@ -62,7 +63,7 @@ class Parser {
     Text pieces();
     Text word();
     Text doubleQuoted();
-    tl::expected<void, std::string> singleQuoted(std::string& result);
+    tl::expected<void, Problem> singleQuoted(std::string& result);
     Text variable(int depth);
     Text fallback(int depth);
 
@@ -72,7 +73,7 @@ class Parser {
     bool ended_ = false;  // by an unmatched single quote
 };
 
-tl::expected<Value, std::string> Parser::value() {
+tl::expected<Value, Problem> Parser::value() {
     skipBlanks();
     if (valueEnds()) {
         return Value{};
@@ -205,7 +206,7 @@ Text Parser::word() {
     }
     const std::string_view text = raw_.substr(from, position_ - from);
     if (reservedWord(text)) {
-        return syntaxError("the bare word " + quoted(text) + " among other text",
+        return syntaxError("bare word " + quoted(text) + " among other text",
                            "double quotes around the whole value");
     }
     return std::string(phpConstant(text).value_or(text));
@@ -236,22 +237,21 @@ Text Parser::doubleQuoted() {
         result += raw_[position_++];
     }
     if (atEnd()) {
-        return syntaxError("the end of the line", "'\"' to close the quoted text on its line");
+        return syntaxError("end of line", "'\"' to close the quoted text on its line");
     }
     ++position_;
     return result;
 }
 
-tl::expected<void, std::string> Parser::singleQuoted(std::string& result) {
+tl::expected<void, Problem> Parser::singleQuoted(std::string& result) {
     const std::size_t close = raw_.find('\'', position_ + 1);
     if (close == std::string_view::npos) {
         ended_ = true;
         return {};
     }
     if (close == position_ + 1) {
-        return tl::make_unexpected(
-            std::string("value is NULL for a ZEND_INI_PARSER_ENTRY; found '', expected \"\" for an "
-                        "empty text"));
+        return tl::make_unexpected(Problem{"value is NULL for a ZEND_INI_PARSER_ENTRY",
+                                           "found '', expected \"\" for an empty text"});
     }
     result += raw_.substr(position_ + 1, close - position_ - 1);
     position_ = close + 1;
@@ -282,7 +282,7 @@ Text Parser::variable(int depth) {
     }
     skipBlanks();
     if (atEnd() || peek() != '}') {
-        return syntaxError(atEnd() ? "the end of the line" : found(), "'}' to close '${'");
+        return syntaxError(atEnd() ? "end of line" : found(), "'}' to close '${'");
     }
     if (name.empty()) {
         return syntaxError("'}'", "a name after '${'");
@@ -308,7 +308,7 @@ Text Parser::fallback(int depth) {
     return result;
 }
 
-tl::expected<BracketText, std::string> Parser::brackets() {
+tl::expected<BracketText, Problem> Parser::brackets() {
     BracketText result;
     while (!atEnd() && peek() != ']' && peek() != ';' && peek() != '\r') {
         if (peek() == '"') {
@@ -321,7 +321,7 @@ tl::expected<BracketText, std::string> Parser::brackets() {
         } else if (peek() == '\'') {
             const std::size_t close = raw_.find('\'', position_ + 1);
             if (close == std::string_view::npos || close == position_ + 1) {
-                return syntaxError("a single quote without text and a closing one", "'...'");
+                return syntaxError("single quote without text and a closing one", "'...'");
             }
             result.text += raw_.substr(position_ + 1, close - position_ - 1);
             position_ = close + 1;
@@ -339,8 +339,7 @@ tl::expected<BracketText, std::string> Parser::brackets() {
         }
     }
     if (atEnd() || peek() != ']') {
-        return syntaxError(atEnd() ? "the end of the line" : quoted(raw_.substr(position_, 1)),
-                           "']'");
+        return syntaxError(atEnd() ? "end of line" : quoted(raw_.substr(position_, 1)), "']'");
     }
     result.end = position_ + 1;
     return result;
@@ -364,12 +363,12 @@ std::optional<bool> reservedWord(std::string_view word) {
     return std::nullopt;
 }
 
-tl::expected<Value, std::string> evaluateValue(std::string_view raw, const VariableLookup& lookup) {
+tl::expected<Value, Problem> evaluateValue(std::string_view raw, const VariableLookup& lookup) {
     return Parser(raw, lookup).value();
 }
 
-tl::expected<BracketText, std::string> evaluateBrackets(std::string_view raw,
-                                                        const VariableLookup& lookup) {
+tl::expected<BracketText, Problem> evaluateBrackets(std::string_view raw,
+                                                    const VariableLookup& lookup) {
     return Parser(raw, lookup).brackets();
 }
 

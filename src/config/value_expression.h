@@ -2,7 +2,7 @@
 // constants, bit operators (spec config §3.3, §3.4).
 //
 // inih has no notion of these, so they are ours. Pure functions; nothing is read but through the
-// given look-up. Errors are php-fpm's text or "syntax error: found ..., expected ...".
+// given look-up.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,12 @@
 #include <tl/expected.hpp>
 
 namespace muster::config {
+
+/// What is wrong with a line.
+struct Problem {
+    std::string text;    ///< php-fpm's words, or "syntax error, unexpected ..."
+    std::string detail;  ///< what was found or expected
+};
 
 /// The value behind ${NAME}; nothing when no source knows the name.
 using VariableLookup = std::function<std::optional<std::string>(const std::string& name)>;
@@ -25,8 +31,8 @@ struct Value {
 };
 
 /// `raw` is the text after '=' up to the end of the line, comment included.
-[[nodiscard]] tl::expected<Value, std::string> evaluateValue(std::string_view raw,
-                                                             const VariableLookup& lookup);
+[[nodiscard]] tl::expected<Value, Problem> evaluateValue(std::string_view raw,
+                                                         const VariableLookup& lookup);
 
 struct BracketText {
     std::string text;
@@ -34,7 +40,7 @@ struct BracketText {
 };
 
 /// A section name or an array's key: `raw` starts just behind the '['.
-[[nodiscard]] tl::expected<BracketText, std::string> evaluateBrackets(std::string_view raw,
-                                                                      const VariableLookup& lookup);
+[[nodiscard]] tl::expected<BracketText, Problem> evaluateBrackets(std::string_view raw,
+                                                                  const VariableLookup& lookup);
 
 }  // namespace muster::config

@@ -98,7 +98,7 @@ manager::ManagerInputs inputsFor(const Invocation& invocation, const config::Glo
     return inputs;
 }
 
-/// Everything of one pool that can be wrong outside the file. All of it is reported.
+/// Everything about a pool's files that can be wrong. All of it is reported.
 std::optional<PoolPlan> planPool(const Invocation& invocation, const config::GlobalSettings& global,
                                  const config::PoolSettings& pool, log::ErrorLog& log,
                                  LogFiles& files) {
@@ -129,16 +129,6 @@ std::optional<PoolPlan> planPool(const Invocation& invocation, const config::Glo
             sound = false;
         }
     }
-    auto identity = resolveIdentity(pool, invocation.runsAsRoot, invocation.line.allowRoot);
-    if (identity) {
-        for (const std::string& notice : identity->notices) {
-            log.notice(notice);
-        }
-        plan.inputs.identity = identity->identity;
-    } else if (invocation.line.action != Action::test) {  // -t does not resolve (spec config §9)
-        log.error(identity.error().text());
-        sound = false;
-    }
     return sound ? std::optional(std::move(plan)) : std::nullopt;
 }
 
@@ -157,6 +147,21 @@ Result<void> startErrorLog(const config::GlobalSettings& global, log::ErrorLog& 
         log.debug("saving original STDERR fd: dup()");
     }
     return files.open(global);
+}
+
+/// Who the pool's processes are. False: reported.
+bool identify(PoolPlan& plan, const Invocation& invocation, log::ErrorLog& log) {
+    auto identity =
+        resolveIdentity(plan.inputs.pool, invocation.runsAsRoot, invocation.line.allowRoot);
+    if (!identity) {
+        log.error(identity.error().text());
+        return false;
+    }
+    for (const std::string& notice : identity->notices) {
+        log.notice(notice);
+    }
+    plan.inputs.identity = identity->identity;
+    return true;
 }
 
 }  // namespace
@@ -206,7 +211,7 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
         // Opened before the rest is judged, so that the errors reach the log, too.
         if (auto opened = startErrorLog(global, log, files); !opened) {
             log.error(opened.error().text());
-            outcome.valid = false;
+            outcome.processed = false;
         }
     }
     for (const config::Message& message : outcome.messages) {
@@ -219,20 +224,30 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
         log.error("failed to load configuration file '" + invocation.configFile + "'");
         return std::nullopt;
     }
-    bool sound = outcome.valid;
-    if (outcome.valid) {
+    bool processed = outcome.processed;
+    if (processed) {
         for (const config::PoolSettings& pool : outcome.configuration.pools) {
             auto plan = planPool(invocation, global, pool, log, files);
             if (plan) {
                 prepared.pools.push_back(std::move(*plan));
             } else {
-                sound = false;
+                processed = false;
             }
         }
     }
-    if (!sound) {
+    if (!processed) {
         log.error("failed to post process the configuration");
         return std::nullopt;
+    }
+    if (!outcome.valid) {
+        return std::nullopt;
+    }
+    if (invocation.line.action != Action::test) {  // -t resolves nobody (spec config §9)
+        for (PoolPlan& plan : prepared.pools) {
+            if (!identify(plan, invocation, log)) {
+                return std::nullopt;
+            }
+        }
     }
     prepared.global = global;
     prepared.configuration = std::move(outcome.configuration);

@@ -17,12 +17,24 @@ def refused(daemon, *arguments):
     return result.stderr.splitlines()
 
 
+def with_details(lines):
+    """Each message with what muster says about it on a line of its own, indented."""
+    messages = []
+    for line in lines:
+        detail = re.search(r"\] (?:ERROR|ALERT):   (.*)$", line)
+        if detail and messages:
+            messages[-1] += f" | {detail[1]}"
+        else:
+            messages.append(line)
+    return messages
+
+
 def assert_named(daemon, lines, fragment, *patterns):
-    """One line of error level names the file and line of `fragment` and says all the patterns."""
+    """One error names the file and line of `fragment` and says all the patterns."""
     place = f"[{daemon.conf}:{daemon.line_of(fragment)}]"
     fitting = [
         line
-        for line in lines
+        for line in with_details(lines)
         if re.search(r"\] (ERROR|ALERT): ", line)
         and (is_reference() or place in line)
         and all(re.search(pattern, line) for pattern in patterns)

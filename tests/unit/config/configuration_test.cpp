@@ -21,18 +21,59 @@ TEST(Paths, are_put_behind_the_prefix) {
     EXPECT_EQ(absolutePath("a", "", kStateDirectory), "/var/a");
     EXPECT_EQ(absolutePath("a", "/p", kStateDirectory), "/p/a");
     EXPECT_EQ(absolutePath("", "", kStateDirectory), "/var/");
-    EXPECT_EQ(absolutePoolPath("a", ""), "/usr/a");
-    EXPECT_EQ(absolutePoolPath("a", "/p"), "/p/a");
-    EXPECT_EQ(absolutePoolPath("a", "p"), "p/p/a");
-    EXPECT_EQ(absolutePoolPath("", "/p"), "");
+}
+
+TEST(Paths, of_a_pool_start_at_its_prefix) {
+    EXPECT_EQ(absolutePoolPath("/a", {"/pool", "/p"}), "/a");
+    EXPECT_EQ(absolutePoolPath("a", {}), "/usr/a");
+    EXPECT_EQ(absolutePoolPath("a", {"", "/p"}), "/p/a");
+    EXPECT_EQ(absolutePoolPath("a", {"/pool", "/p"}), "/pool/a");
+    EXPECT_EQ(absolutePoolPath("a", {"", "p"}), "p/p/a");
+    EXPECT_EQ(absolutePoolPath("a", {"p/pool", "p"}), "p/p/pool/a");
+    EXPECT_EQ(absolutePoolPath("", {"", "/p"}), "");
+}
+
+TEST(Paths, chroot_may_start_with_the_prefix) {
+    EXPECT_EQ(absoluteChroot("$prefix", {}), "/usr");
+    EXPECT_EQ(absoluteChroot("$prefix", {"/pool", "/p"}), "/pool");
+    EXPECT_EQ(absoluteChroot("$prefixa", {"/pool", "/p"}), "/pool/a");
+    EXPECT_EQ(absoluteChroot("$prefix/a", {"", "/p"}), "/p//a");
+    EXPECT_EQ(absoluteChroot("$prefix", {"", "p"}), "p/p");
+    EXPECT_EQ(absoluteChroot("a/$prefix", {"/pool", "/p"}), "a/$prefix");
+    EXPECT_EQ(absoluteChroot("/a/$prefix", {"/pool", "/p"}), "/a/$prefix");
+    EXPECT_EQ(absoluteChroot("a", {"/pool", "/p"}), "/pool/a");
+    EXPECT_EQ(absoluteChroot("", {"/pool", "/p"}), "");
 }
 
 TEST(Paths, php_settings_that_name_files_are_made_absolute) {
-    EXPECT_EQ(absoluteIniValue("error_log", "x.log", ""), "/usr/x.log");
-    EXPECT_EQ(absoluteIniValue("Error_Log", "x.log", "/p"), "/p/x.log");
-    EXPECT_EQ(absoluteIniValue("error_log", "syslog", ""), "syslog");
-    EXPECT_EQ(absoluteIniValue("sendmail_path", "/bin/x", ""), "/bin/x");
-    EXPECT_EQ(absoluteIniValue("memory_limit", "8M", ""), "8M");
+    const PathBase plain;
+    EXPECT_EQ(absoluteIniValue("error_log", "x.log", plain), "/usr/x.log");
+    EXPECT_EQ(absoluteIniValue("Error_Log", "x.log", {"/pool", "/p"}), "/pool/x.log");
+    EXPECT_EQ(absoluteIniValue("error_log", "syslog", plain), "syslog");
+    EXPECT_EQ(absoluteIniValue("sendmail_path", "/bin/x", plain), "/bin/x");
+    EXPECT_EQ(absoluteIniValue("memory_limit", "8M", plain), "8M");
+}
+
+TEST_F(Whole, a_pools_paths_start_at_its_prefix_wherever_that_is_written) {
+    write("base/in/x", "");
+    const auto outcome = read(
+        kPool + "listen = s\naccess.log = l\nslowlog = w\nchdir = in\nphp_value[error_log] = e\n" +
+        "php_admin_value[extension_dir] = x\npm.status_listen = t\nprefix = " + path("base") +
+        "\n");
+    EXPECT_THAT(lines(outcome), ::testing::IsEmpty());
+    const PoolSettings& pool = outcome.configuration.pools.at(0);
+    EXPECT_EQ(pool.listen, path("base/s"));
+    EXPECT_EQ(pool.accessLog, path("base/l"));
+    EXPECT_EQ(pool.slowlog, path("base/w"));
+    EXPECT_EQ(pool.chdir, path("base/in"));
+    EXPECT_EQ(pool.phpValues.at(0).value, path("base/e"));
+    EXPECT_EQ(pool.phpAdminValues.at(0).value, path("base/x"));
+    EXPECT_EQ(pool.statusListen, "/usr/t");
+}
+
+TEST_F(Whole, php_settings_of_a_pool_with_a_root_of_its_own_stay_relative) {
+    const auto outcome = read(kPool + "chroot = /\nphp_value[error_log] = e\n");
+    EXPECT_EQ(outcome.configuration.pools.at(0).phpValues.at(0).value, "e");
 }
 
 TEST_F(Whole, paths_of_a_file_are_absolute_when_it_is_read) {
@@ -114,6 +155,28 @@ TEST_F(Whole, dump_has_php_fpms_order_and_forms) {
             "\tclear_env = no", "\tsecurity.limit_extensions = .php .phar", "\tenv[TMP] = /tmp",
             "\tenv[HOSTNAME] = $HOSTNAME", "\tphp_value[display_errors] = 0",
             "\tphp_value[memory_limit] = 32M", "\tphp_admin_value[a] = 1", " "));
+}
+
+TEST_F(Whole, dump_tells_an_empty_text_from_none) {
+    const auto outcome = read("syslog.ident =\n" + kPool +
+                              "group =\nslowlog =\nlisten.allowed_clients =\naccess.format =\n"
+                              "ping.response = x\nsecurity.limit_extensions =\n");
+    const auto dump = dumpConfiguration(outcome.configuration);
+    for (const char* line :
+         {"\tsyslog.ident = ", "\tgroup = ", "\tslowlog = ", "\tlisten.allowed_clients = ",
+          "\taccess.format = ", "\tping.response = undefined",
+          "\tsecurity.limit_extensions = ", "\tuser = undefined"}) {
+        EXPECT_THAT(dump, ::testing::Contains(line));
+    }
+}
+
+TEST_F(Whole, dump_shows_directives_php_fpm_lacks_only_when_they_were_written) {
+    const auto dump = [&](const std::string& content) {
+        return dumpConfiguration(read(content).configuration);
+    };
+    EXPECT_THAT(dump(kPool), ::testing::Not(::testing::Contains(HasSubstr("log.format"))));
+    EXPECT_THAT(dump("log.format = Text\n" + kPool), ::testing::Contains("\tlog.format = text"));
+    EXPECT_THAT(dump("log.format = json\n" + kPool), ::testing::Contains("\tlog.format = json"));
 }
 
 TEST(Settings, entries_for_use_are_in_writing_order_and_the_first_of_a_name_stands) {

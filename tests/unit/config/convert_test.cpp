@@ -49,6 +49,22 @@ Row boolean(const std::string& value, const std::string& shown) {
 Row level(const std::string& value, const std::string& shown) {
     return {"log_level", Scope::global, value, shown, "invalid value for 'log_level'"};
 }
+Row facility(const std::string& value, const std::string& shown) {
+    return {"syslog.facility", Scope::global, value, shown, "invalid value"};
+}
+Row coreLimit(const std::string& value, const std::string& shown,
+              const char* reason = "must be greater than zero or 'unlimited'") {
+    return {"rlimit_core", Scope::pool, value, shown, reason};
+}
+Row format(const std::string& value, const std::string& shown) {
+    return {"log.format", Scope::global, value, shown, "invalid value"};
+}
+Row priority(const std::string& value, const std::string& shown) {
+    return {"process.priority", Scope::global, value, shown, kNotANumber};
+}
+Row interval(const std::string& value, const std::string& shown) {
+    return {"systemd_interval", Scope::global, value, shown, kSuffix};
+}
 Row manager(const std::string& value, const std::string& shown) {
     return {"pm", Scope::pool, value, shown, kManager};
 }
@@ -69,6 +85,30 @@ INSTANTIATE_TEST_SUITE_P(
                       timeRow("", "", "invalid time value"), timeRow("5M", ""), timeRow("5x", ""),
                       timeRow("5 seconds", "5s"), timeRow("99999999d", "", "invalid time value"),
                       timeRow("99999999999999999999", "", "invalid time value")));
+INSTANTIATE_TEST_SUITE_P(
+    Facility, Conversion,
+    ::testing::Values(facility("auth", "32"), facility("authpriv", "80"), facility("cron", "72"),
+                      facility("Daemon", "24"), facility("ftp", "88"), facility("kern", "0"),
+                      facility("lpr", "48"), facility("mail", "16"), facility("news", "56"),
+                      facility("syslog", "40"), facility("user", "8"), facility("uucp", "64"),
+                      facility("LOCAL0", "128"), facility("local1", "136"),
+                      facility("local2", "144"), facility("local3", "152"),
+                      facility("local4", "160"), facility("local5", "168"),
+                      facility("local6", "176"), facility("local7", "184"), facility("local8", ""),
+                      facility("", ""), facility("24", "")));
+INSTANTIATE_TEST_SUITE_P(CoreLimit, Conversion,
+                         ::testing::Values(coreLimit("unlimited", "-1"),
+                                           coreLimit("UNLIMITED", "-1"), coreLimit("0", "0"),
+                                           coreLimit("1048576", "1048576"), coreLimit("", "0"),
+                                           coreLimit("-1", ""), coreLimit("x", "", kNotANumber),
+                                           coreLimit("2147483648", "", kNotANumber)));
+INSTANTIATE_TEST_SUITE_P(Optional, Conversion,
+                         ::testing::Values(priority("-5", "-5"), priority("0", "0"),
+                                           priority("high", ""), interval("0", "0s"),
+                                           interval("2m", "120s"), interval("2w", "")));
+INSTANTIATE_TEST_SUITE_P(Format, Conversion,
+                         ::testing::Values(format("text", "text"), format("JSON", "json"),
+                                           format("xml", ""), format("", "")));
 INSTANTIATE_TEST_SUITE_P(Boolean, Conversion,
                          ::testing::Values(boolean("1", "yes"), boolean("yes", "yes"),
                                            boolean("true", "yes"), boolean("on", "yes"),
@@ -115,8 +155,15 @@ TEST(Convert, unset_values_show_as_php_fpm_shows_them) {
     EXPECT_EQ(shown(Scope::pool, "pm"), "undefined");
     EXPECT_EQ(shown(Scope::pool, "pm.process_idle_timeout"), "10");
     EXPECT_EQ(shown(Scope::pool, "request_terminate_timeout"), "0s");
+    EXPECT_EQ(shown(Scope::pool, "listen.allowed_clients"), "undefined");
+    EXPECT_EQ(shown(Scope::pool, "process.priority"), "undefined");
+    EXPECT_EQ(shown(Scope::global, "systemd_interval"), "10s");
+    pool.listenAllowedClients = "";
+    EXPECT_EQ(shown(Scope::pool, "listen.allowed_clients"), "");
     pool.limitExtensions.clear();
-    EXPECT_EQ(shown(Scope::pool, "security.limit_extensions"), "");
+    EXPECT_EQ(scalarText(*findDirective(Scope::pool, "security.limit_extensions", false),
+                         {&global, &pool}, true),
+              "");
 }
 
 }  // namespace

@@ -49,14 +49,29 @@ class Files : public ::testing::Test {
         return text;
     }
 
-    /// "LEVEL: text" of every message.
+    /// "LEVEL: text" of every message, and " | detail" when there is one.
     [[nodiscard]] std::vector<std::string> lines(const ReadOutcome& outcome) const {
         std::vector<std::string> result;
         for (const Message& message : outcome.messages) {
-            result.push_back(std::string(logLevelName(message.level)) + ": " +
-                             relative(message.text));
+            std::string line = std::string(logLevelName(message.level)) + ": " + message.text;
+            line += message.detail.empty() ? "" : " | " + message.detail;
+            result.push_back(relative(line));
         }
         return result;
+    }
+
+    struct Rule {
+        std::string content;
+        std::string message;  ///< the only one
+    };
+    /// Each row's content is read whole and refused by a check, with this one message.
+    void expectRefused(const std::vector<Rule>& rows, const ReadOptions& options = {}) const {
+        for (const Rule& row : rows) {
+            const auto outcome = read(row.content, options);
+            EXPECT_THAT(lines(outcome), ::testing::ElementsAre(row.message)) << row.content;
+            EXPECT_FALSE(outcome.valid) << row.content;
+            EXPECT_TRUE(outcome.parsed) << row.content;
+        }
     }
 
   private:

@@ -7,7 +7,7 @@
 namespace muster::config {
 namespace {
 
-using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 std::optional<std::string> noVariables(const std::string& /*name*/) {
     return std::nullopt;
@@ -86,36 +86,37 @@ TEST(Statement, carriage_returns_and_nul_end_a_line) {
 
 TEST(Statement, errors_name_what_was_found) {
     const std::vector<std::pair<std::string, std::string>> rows = {
-        {"junk", "value is NULL for a ZEND_INI_PARSER_ENTRY; found 'junk' alone"},
-        {"junk ; c", "value is NULL for a ZEND_INI_PARSER_ENTRY; found 'junk' alone"},
-        {"junk;a=b", "value is NULL for a ZEND_INI_PARSER_ENTRY; found 'junk' alone"},
-        {"# junk", "value is NULL for a ZEND_INI_PARSER_ENTRY; found '# junk' alone"},
-        {"a:b", "value is NULL for a ZEND_INI_PARSER_ENTRY; found 'a:b' alone"},
-        {"a\tb = c", "value is NULL for a ZEND_INI_PARSER_ENTRY; found 'a' alone"},
-        {"[w] junk", "value is NULL for a ZEND_INI_PARSER_ENTRY; found 'junk' alone"},
-        {"[w]]", "found ']'"},
-        {"= b", "found '='"},
-        {"a = b = c", "found '='"},
-        {"yes = b", "found the reserved word 'yes'"},
-        {"NULL", "found the reserved word 'NULL'"},
-        {"\"a\" = b", "found '\"' in a directive's name"},
-        {"a(b = c", "found '(' in a directive's name"},
-        {"a$b = c", "found '$' in a directive's name"},
-        {"a!b = c", "found '!' in a directive's name"},
-        {" [w]", "found a space before '['"},
-        {"[w", "found the end of the line, expected ']'"},
-        {"[w;2]", "found ';', expected ']'"},
-        {"a[b", "found the end of the line, expected ']'"},
-        {"a[b]", "found the end of the line, expected '='"},
-        {"a[b] ; c", "found the end of the line, expected '='"},
-        {"a[b]c = d", "found 'c = d', expected '='"},
-        {"a[b][c] = d", "found '[c] = d', expected '='"},
-        {"a[b]==c", "found '='"},
+        {"junk", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'junk' alone"},
+        {"junk ; c", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'junk' alone"},
+        {"junk;a=b", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'junk' alone"},
+        {"# junk", "value is NULL for a ZEND_INI_PARSER_ENTRY | found '# junk' alone"},
+        {"a:b", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'a:b' alone"},
+        {"a\tb = c", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'a' alone"},
+        {"[w] junk", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'junk' alone"},
+        {"[w]]", "syntax error, unexpected ']' | found in a directive's name"},
+        {"= b", "syntax error, unexpected '=' | expected a directive's name"},
+        {"a = b = c", "syntax error, unexpected '=' | expected the end of the value"},
+        {"yes = b", "syntax error, unexpected 'yes' | found a reserved word"},
+        {"NULL", "syntax error, unexpected 'NULL' | found a reserved word"},
+        {"\"a\" = b", "syntax error, unexpected '\"' | found in a directive's name"},
+        {"a(b = c", "syntax error, unexpected '(' | found in a directive's name"},
+        {"a$b = c", "syntax error, unexpected '$' | found in a directive's name"},
+        {"a!b = c", "syntax error, unexpected '!' | found in a directive's name"},
+        {" [w]", "syntax error, unexpected '[' | found a space before '['"},
+        {"[w", "syntax error, unexpected end of line | expected ']'"},
+        {"[w;2]", "syntax error, unexpected ';' | expected ']'"},
+        {"a[b", "syntax error, unexpected end of line | expected ']'"},
+        {"a[b]", "syntax error, unexpected end of line | expected '='"},
+        {"a[b] ; c", "syntax error, unexpected end of line | expected '='"},
+        {"a[b]c = d", "syntax error, unexpected 'c = d' | expected '='"},
+        {"a[b][c] = d", "syntax error, unexpected '[c] = d' | expected '='"},
+        {"a[b]==c", "syntax error, unexpected '='"},
     };
     for (const auto& [line, expected] : rows) {
         const ParsedLine parsed = parseLine(line, noVariables);
         ASSERT_TRUE(parsed.error) << line;
-        EXPECT_THAT(parsed.error->text, HasSubstr(expected)) << line;
+        const Problem& problem = parsed.error->problem;
+        EXPECT_THAT(problem.text + " | " + problem.detail, StartsWith(expected)) << line;
     }
 }
 

@@ -28,7 +28,7 @@ class GoodValue : public ::testing::TestWithParam<Good> {};
 
 TEST_P(GoodValue, evaluates_as_in_php_fpm) {
     const auto value = evaluateValue(GetParam().raw, lookUp);
-    ASSERT_TRUE(value) << GetParam().raw << ": " << value.error();
+    ASSERT_TRUE(value) << GetParam().raw << ": " << value.error().text;
     EXPECT_EQ(value->text, GetParam().text) << GetParam().raw;
     EXPECT_FALSE(value->restDropped);
 }
@@ -102,32 +102,34 @@ class BadValue : public ::testing::TestWithParam<Bad> {};
 TEST_P(BadValue, says_what_was_found_and_expected) {
     const auto value = evaluateValue(GetParam().raw, lookUp);
     ASSERT_FALSE(value) << GetParam().raw << " gave " << value->text;
-    EXPECT_THAT(value.error(), HasSubstr("found " + GetParam().found)) << GetParam().raw;
-    EXPECT_THAT(value.error(), HasSubstr("expected " + GetParam().expected)) << GetParam().raw;
+    const std::string problem = value.error().text + " | " + value.error().detail;
+    EXPECT_THAT(problem, HasSubstr(" " + GetParam().found)) << GetParam().raw;
+    EXPECT_THAT(problem, HasSubstr("expected " + GetParam().expected)) << GetParam().raw;
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Syntax, BadValue,
-    ::testing::Values(
-        Bad{"a=b", "'='", "the end of the value"}, Bad{"=", "'='", "a value"},
-        Bad{"\"abc", "the end of the line", "'\"'"}, Bad{"\"a\\", "the end of the line", "'\"'"},
-        Bad{"'b", "a single quote without its partner", "a value"},
-        Bad{"5|'x", "a single quote without its partner", "a value"},
-        Bad{"''", "''", "\"\" for an empty text"}, Bad{"a''b", "''", "\"\""},
-        Bad{"${NAME", "the end of the line", "'}'"}, Bad{"${}", "'}'", "a name"},
-        Bad{"${NA]ME}", "']'", "'}'"}, Bad{"\"${NAME\"", "'\"'", "'}'"},
-        Bad{"a no", "the bare word 'no'", "double quotes"},
-        Bad{"true story", "'s' after the bare word 'true'", "the end of the value"},
-        Bad{"no${NAME}", "the bare word 'no'", "double quotes"},
-        Bad{"x${NAME}yes", "the bare word 'yes'", "double quotes"},
-        Bad{"\"x\"no", "the bare word 'no'", "double quotes"},
-        Bad{"yes|2", "'|' after the bare word", "the end"},
-        Bad{"5|yes", "the bare word 'yes'", "double quotes"}, Bad{"5|", "the end", "a value"},
-        Bad{"|5", "'|'", "a value"}, Bad{"5||2", "'|'", "a value"}, Bad{"(5", "the end", "')'"},
-        Bad{"5)", "')'", "the end"}, Bad{"(a)b", "'b'", "the end"}, Bad{"a(b", "'('", "the end"},
-        Bad{"a!b", "'!'", "the end"}, Bad{"a ~b", "'~'", "the end"}, Bad{"!", "the end", "a value"},
-        Bad{std::string(100'000, '('), "operators nested", "a plain value"},
-        Bad{std::string(100'000, '~'), "operators nested", "a plain value"}));
+    ::testing::Values(Bad{"a=b", "'='", "the end of the value"}, Bad{"=", "'='", "a value"},
+                      Bad{"\"abc", "end of line", "'\"'"}, Bad{"\"a\\", "end of line", "'\"'"},
+                      Bad{"'b", "single quote without its partner", "a value"},
+                      Bad{"5|'x", "single quote without its partner", "a value"},
+                      Bad{"''", "''", "\"\" for an empty text"}, Bad{"a''b", "''", "\"\""},
+                      Bad{"${NAME", "end of line", "'}'"}, Bad{"${}", "'}'", "a name"},
+                      Bad{"${NA]ME}", "']'", "'}'"}, Bad{"\"${NAME\"", "'\"'", "'}'"},
+                      Bad{"a no", "bare word 'no'", "double quotes"},
+                      Bad{"true story", "'s' after the bare word 'true'", "the end of the value"},
+                      Bad{"no${NAME}", "bare word 'no'", "double quotes"},
+                      Bad{"x${NAME}yes", "bare word 'yes'", "double quotes"},
+                      Bad{"\"x\"no", "bare word 'no'", "double quotes"},
+                      Bad{"yes|2", "'|' after the bare word", "the end"},
+                      Bad{"5|yes", "bare word 'yes'", "double quotes"},
+                      Bad{"5|", "end of value", "a value"}, Bad{"|5", "'|'", "a value"},
+                      Bad{"5||2", "'|'", "a value"}, Bad{"(5", "end of value", "')'"},
+                      Bad{"5)", "')'", "the end"}, Bad{"(a)b", "'b'", "the end"},
+                      Bad{"a(b", "'('", "the end"}, Bad{"a!b", "'!'", "the end"},
+                      Bad{"a ~b", "'~'", "the end"}, Bad{"!", "end of value", "a value"},
+                      Bad{std::string(100'000, '('), "operators nested", "a plain value"},
+                      Bad{std::string(100'000, '~'), "operators nested", "a plain value"}));
 
 TEST(Value, fallbacks_nested_without_end_are_refused) {
     std::string raw;
@@ -136,7 +138,7 @@ TEST(Value, fallbacks_nested_without_end_are_refused) {
     }
     const auto value = evaluateValue(raw, lookUp);
     ASSERT_FALSE(value);
-    EXPECT_THAT(value.error(), HasSubstr("nested"));
+    EXPECT_THAT(value.error().text, HasSubstr("nested"));
 }
 
 TEST(Value, unmatched_single_quote_ends_the_value_and_says_so) {
@@ -170,7 +172,7 @@ TEST(Brackets, text_is_taken_as_it_stands_but_for_quotes_and_variables) {
                                     {"]", ""}};
     for (const Good& row : rows) {
         const auto text = evaluateBrackets(row.raw, lookUp);
-        ASSERT_TRUE(text) << row.raw << ": " << text.error();
+        ASSERT_TRUE(text) << row.raw << ": " << text.error().text;
         EXPECT_EQ(text->text, row.text) << row.raw;
         EXPECT_EQ(text->end, row.raw.size()) << row.raw;
     }
