@@ -10,7 +10,7 @@ declare -rA packages_of=(
         libphp8.2-embed libacl1-dev libapparmor-dev libsystemd-dev python3"
     [run]="nginx curl procps php8.2-fpm php8.2-opcache php8.2-mbstring php8.2-xml php8.2-sqlite3"
     [test]="clang-14 clang-format-14 clang-tidy-14 shellcheck python3-pytest libfcgi-bin
-        php8.2-cli dokuwiki acl"
+        php8.2-cli dokuwiki acl iproute2"
     [bench]="nginx php8.2-fpm wrk python3"
 )
 

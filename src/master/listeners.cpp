@@ -64,9 +64,10 @@ Result<Listeners::Listener> Listeners::open(const std::string& address,
             continue;
         }
         if (!std::exchange(first, false)) {
-            say_(LogLevel::error, result.error().text());
             if (form.kind == Kind::port) {
                 say_(LogLevel::notice, "Failed implicitly binding to ::, retrying with 0.0.0.0");
+            } else {
+                say_(LogLevel::error, result.error().text());
             }
         }
         result = inheritOrOpen(candidate, address, options);

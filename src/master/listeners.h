@@ -23,8 +23,8 @@ class Listeners {
     /// `inherited`: used before a new socket is opened, until dropUnclaimed().
     Listeners(log::ErrorLog& log, InheritedSockets inherited);
 
-    /// The socket for this pool's address: the one that is there, or a new one. Errors of all
-    /// addresses a name stands for but the last are logged here.
+    /// The socket for this pool's address: the one that is there, or a new one. Of a name with
+    /// several addresses the first that works; errors of those before it are logged here.
     [[nodiscard]] Result<int> acquire(const config::PoolSettings& pool);
     /// The same for another address of the pool (pm.status_listen): owner, group, mode and ACL are
     /// the pool's, the backlog is the default.

@@ -27,6 +27,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kOverdueCheck{1000};
 
+/// For everything of a start but the pools, which have deadlines of their own.
+constexpr milliseconds kStartPatience{10'000};
+
 /// What the operator asked for last that counts. Later states never go back to earlier ones.
 enum class State { starting, serving, finishing, terminating };
 
@@ -46,13 +49,13 @@ const char* stateName(State state) {
 class Master {
   public:
     Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, EventLoop loop,
-           SignalPipe signals, Starter starter, InheritedSockets inherited)
+           SignalPipe signals, Starter& starter, InheritedSockets inherited)
         : invocation_(invocation),
           log_(log),
           files_(files),
           loop_(std::move(loop)),
           signals_(std::move(signals)),
-          starter_(std::move(starter)),
+          starter_(starter),
           listeners_(log_, std::move(inherited)),
           pools_(loop_, log_, files_, {[this] { reloadIfWanted(); }, [this] { workerCrashed(); }}),
           service_(loop_, log_, [this] { return pools_.activity(); }) {}
@@ -85,7 +88,7 @@ class Master {
     LogFiles& files_;
     EventLoop loop_;
     SignalPipe signals_;
-    Starter starter_;
+    Starter& starter_;
     Listeners listeners_;
     PoolSet pools_;
     ServiceManager service_;
@@ -404,7 +407,7 @@ int failInitialisation(log::ErrorLog& log, int status) {
 }
 
 int serve(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, Prepared prepared,
-          Starter starter, InheritedSockets& inherited) {
+          Starter& starter, InheritedSockets& inherited) {
     ::setsid();  // fails for a group leader, which then has its group already
     becomeSubreaper();
     auto loop = EventLoop::create();
@@ -421,7 +424,7 @@ int serve(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, Pre
     log.debug("Unblocking all signals");
     unblockAllSignals();
     inherited.announce([&log](LogLevel level, const std::string& text) { log.write(level, text); });
-    Master master(invocation, log, files, std::move(*loop), std::move(*signals), std::move(starter),
+    Master master(invocation, log, files, std::move(*loop), std::move(*signals), starter,
                   std::move(inherited));
     const int status = master.run(std::move(prepared));
     return status == kExitOk ? kExitOk : failInitialisation(log, status);
@@ -475,10 +478,12 @@ int masterMain(const Invocation& invocation) {
         }
     }
     if (!prepared->global.daemonize) {
-        return serve(invocation, log, files, std::move(*prepared), Starter(), inherited);
+        Starter nobody(log);
+        return serve(invocation, log, files, std::move(*prepared), nobody, inherited);
     }
-    const auto status = runInBackground([&](Starter starter) {
-        return serve(invocation, log, files, std::move(*prepared), std::move(starter), inherited);
+    const auto patience = kStartPatience + PoolSet::longestRenewal(prepared->pools.size());
+    const auto status = runInBackground(log, patience, [&](Starter& starter) {
+        return serve(invocation, log, files, std::move(*prepared), starter, inherited);
     });
     if (!status) {
         log.error(status.error().text());

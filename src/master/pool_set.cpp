@@ -87,6 +87,11 @@ void PoolSet::renew(std::vector<PoolPlan> plans, const Limits& limits, OnSettled
     settleIfDone();
 }
 
+milliseconds PoolSet::longestRenewal(std::size_t pools) {
+    const std::size_t rounds = pools / kParallelLaunches + 1;
+    return kReadyDeadline * static_cast<milliseconds::rep>(rounds);
+}
+
 bool PoolSet::hasRoomForRenewal() const {
     return std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
         return pool.leaving.size() < kMaxLeaving && !pool.incoming;

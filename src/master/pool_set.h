@@ -48,6 +48,8 @@ class PoolSet {
     /// `settled` is called once when all have switched or failed. One renewal at a time.
     void renew(std::vector<PoolPlan> plans, const Limits& limits, OnSettled settled);
     [[nodiscard]] bool isRenewing() const { return static_cast<bool>(settled_); }
+    /// No renewal of so many pools takes longer: each has its deadline.
+    [[nodiscard]] static std::chrono::milliseconds longestRenewal(std::size_t pools);
     /// False while some pool has so many generations leaving that one more has to wait.
     [[nodiscard]] bool hasRoomForRenewal() const;
 

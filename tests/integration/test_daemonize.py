@@ -1,12 +1,15 @@
 """Going into the background: the starter's exit code tells whether the service is up."""
 
 import os
+import re
 import signal
 import socket
+import subprocess
 
 from harness import processes
 from harness.fixtures import both_users
-from harness.program import is_reference
+from harness.logs import messages
+from harness.program import is_reference, muster_only
 from harness.waiting import wait_until
 
 
@@ -102,3 +105,62 @@ def test_signals_of_the_background_daemon(daemon):
     assert daemon.wait_exit() == 0
     assert not os.path.exists(daemon.pid_file)
     assert not os.path.exists(daemon.address())
+
+
+def debug_lines(text):
+    return [entry[1] for entry in messages(text.splitlines()) if entry[0] == "DEBUG"]
+
+
+def test_handshake_of_a_good_start_at_debug_level(daemon):
+    daemon.configure(globals_={"log_level": "debug"})
+    result = daemon.start_detached()
+    assert result.returncode == 0
+    assert result.stderr == "", "debug lines are for the log"
+    waits = r"DEBUG: .*The calling process is waiting for the master process to ping via fd=\d+$"
+    assert daemon.log.find(waits)
+    assert daemon.log.find(
+        "I received a valid acknowledge from the master process, I can exit without error$"
+    )
+    assert daemon.log.find(r'Sending "1" \(OK\) to parent via fd=\d+$')
+    assert not daemon.log.find("saving original STDERR"), "a daemon leaves its stderr for good"
+
+
+def test_handshake_of_a_failed_start_at_debug_level(daemon):
+    daemon.configure(globals_={"log_level": "debug", "pid": f"{daemon.dir}/missing/d.pid"})
+    result = daemon.run("-D")
+    assert result.returncode == 70
+    everything = debug_lines(result.stderr + daemon.log.text())
+    assert "The master process returned an error !" in everything
+    assert any(re.fullmatch(r'Sending "0" \(error\) to parent via fd=\d+', s) for s in everything)
+    daemon.allow_log(".*")
+    if is_reference():
+        os.remove(daemon.address())
+
+
+@muster_only
+def test_starter_of_a_master_that_dies_says_so(arena, daemon):
+    arena.keep_sockets = True
+    gate = f"{arena.scratch}/go"
+    code = f"<?php touch('{gate}.waits'); while (!file_exists('{gate}')) {{ usleep(5000); clearstatcache(); }}"
+    preload = f"{arena.site}{arena.script('slow.php', code)}"
+    daemon.configure()
+    starter = subprocess.Popen(
+        daemon.command("-D", "-d", f"opcache.preload={preload}"),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=daemon.dir,
+        **daemon.identity.popen_arguments(),
+    )
+    arena.popens[starter.pid] = starter
+    wait_until(lambda: os.path.exists(f"{gate}.waits"), "preloading waits", 15)
+    assert starter.poll() is None, "it waits until the pools are ready"
+    with open(daemon.pid_file, encoding="ascii") as file:
+        master = int(file.read())
+    processes.kill_hard(master)
+    with open(gate, "w", encoding="ascii"):
+        pass
+    _, stderr = starter.communicate(timeout=20)
+    assert starter.returncode == 70
+    assert "ERROR: no data have been read from pipe" in stderr
+    daemon.allow_log(".*")

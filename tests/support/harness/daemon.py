@@ -78,7 +78,16 @@ class Daemon(Requests):
             **self.identity.popen_arguments(),
         )
 
-    def start(self, *arguments, wait=True, command=None, env=None, stdout=None, stderr=None):
+    def start(
+        self,
+        *arguments,
+        wait=True,
+        command=None,
+        env=None,
+        stdout=None,
+        stderr=None,
+        close_fds=True,
+    ):
         """In the foreground (-F), ready when this returns. `stdout`, `stderr`: descriptors."""
         if not self.text:
             self.configure()
@@ -91,6 +100,7 @@ class Daemon(Requests):
                 stderr=file if stderr is None else stderr,
                 cwd=self.dir,
                 env=env,
+                close_fds=close_fds,
                 **self.identity.popen_arguments(),
             )
         self.arena.popens[self._process.pid] = self._process
