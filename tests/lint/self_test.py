@@ -7,6 +7,7 @@ import architecture
 import dangerous_acts
 import first_lines
 import include_arrows
+import migration_guide
 import no_marks
 import tree
 
@@ -39,6 +40,37 @@ class Noise(unittest.TestCase):
         self.assertNotIn("fork", blank)
         self.assertEqual(blank.count("\n"), text.count("\n"))
         self.assertTrue(blank.endswith(";c"))
+
+
+class MigrationGuide(LintCase):
+    ENTRY = (
+        "### `one-thing` One | thing\n\n- **php-fpm** does\n  this.\n"
+        "- **muster** does that.\n- **Reason**: because.\n"
+    )
+
+    def setUp(self):
+        super().setUp()
+        self.write("tests/conformance/differences.md", "# Title\n\n" + self.ENTRY)
+        marks = migration_guide.BEGIN + migration_guide.END
+        self.write("docs/migrating-from-php-fpm.md", f"# Guide\n\n{marks}\nMore\n")
+
+    def test_a_table_that_fell_behind_is_found_and_made_anew(self):
+        self.assert_finds(migration_guide, "docs/migrating-from-php-fpm.md", "--write")
+        migration_guide.write(self.root)
+        self.assert_clean(migration_guide)
+        guide = (self.root / "docs/migrating-from-php-fpm.md").read_text(encoding="utf-8")
+        self.assertIn("| One \\| thing | does this. | does that. | because. |\n", guide)
+        self.assertTrue(guide.endswith("More\n"))
+
+    def test_finds_an_entry_without_a_reason(self):
+        entry = self.ENTRY.replace("- **Reason**: because.\n", "")
+        self.write("tests/conformance/differences.md", entry)
+        migration_guide.write(self.root)
+        self.assert_finds(migration_guide, "`one-thing` has no item **Reason**:")
+
+    def test_finds_a_guide_without_the_marks(self):
+        self.write("docs/migrating-from-php-fpm.md", "# Guide\n")
+        self.assert_finds(migration_guide, "the marks")
 
 
 class IncludeArrows(LintCase):
