@@ -9,7 +9,8 @@
 
 namespace muster::scoreboard {
 
-enum class StatusFormat { text, json };
+/// Of several that are asked for, the first one here counts.
+enum class StatusFormat { html, xml, json, openMetrics, text };
 
 struct StatusPage {
     std::string contentType;  ///< whole header line as php-fpm sends it for this format

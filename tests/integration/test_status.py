@@ -2,6 +2,7 @@
 
 import json
 import re
+from xml.etree import ElementTree
 
 from harness.fixtures import both_users
 from harness.program import muster_only
@@ -83,6 +84,79 @@ def test_text(arena, daemon):
     assert (values["idle processes"], values["active processes"]) == ("0", "1")
     assert (values["total processes"], values["max active processes"]) == ("1", "1")
     assert answer.text.endswith("\n")
+
+
+def test_formats_and_their_types(daemon):
+    with_status(daemon, **{"pm.max_children": "2"})
+    wait_until(lambda: daemon.status()["total processes"] == 2, "two workers")
+    types = {
+        "html": "text/html;charset=UTF-8",
+        "xml": "text/xml;charset=UTF-8",
+        "openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "json&xml": "text/xml;charset=UTF-8",
+        "openmetrics&json": "application/json",
+        "full&xml&json&html": "text/html;charset=UTF-8",
+    }
+    for query, wanted in types.items():
+        answer = daemon.get("/status", query=query)
+        assert answer.header("Content-type") == wanted, query
+        assert answer.header("Expires") and answer.header("Cache-Control"), query
+
+
+def test_xml(daemon):
+    with_status(daemon, **{"pm.max_children": "2"})
+    wait_until(lambda: daemon.status()["total processes"] == 2, "two workers")
+    brief = daemon.get("/status", query="xml").text
+    page = ElementTree.fromstring(brief)
+    assert page.tag == "status"
+    assert [one.tag for one in page] == [name.replace(" ", "-") for name in FIELDS]
+    assert page.find("pool").text == "www" and int(page.find("start-time").text) > 0
+    assert brief.count("\n") == len(FIELDS) + 2 and brief.endswith("</status>")
+    page = ElementTree.fromstring(daemon.get("/status", query="xml&full").text)
+    workers = page.findall("processes/process")
+    assert len(workers) == 2
+    for worker in workers:
+        assert [one.tag for one in worker] == [name.replace(" ", "-") for name in PROCESS_FIELDS]
+    assert "/status?xml&full" in [worker.find("request-uri").text for worker in workers]
+
+
+def test_html(daemon):
+    with_status(daemon)
+    brief = daemon.get("/status", query="html").text
+    rows = re.findall(r"<tr><th>([^<]*)</th><td>([^<]*)</td></tr>\n", brief)
+    assert [name for name, _ in rows] == FIELDS
+    assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", rows[2][1])
+    assert brief.endswith("</tr>\n</table>\n</body></html>")
+    full = daemon.get("/status", query="html&full").text
+    assert full.endswith("</tr>\n</table></body></html>")
+    page = ElementTree.fromstring(full.partition("\n")[2])
+    head, *workers = page.findall(".//{*}table")[1]
+    assert [cell.text for cell in head] == PROCESS_FIELDS
+    assert len(workers) == 1 and len(workers[0]) == len(PROCESS_FIELDS)
+    assert workers[0][7].text == "/status?html&full"
+
+
+def test_openmetrics(daemon):
+    with_status(daemon)
+    text = daemon.get("/status", query="openmetrics&full").text
+    *lines, end = text.splitlines()
+    assert end == "# EOF" and text.endswith("\n") and len(lines) == 12 * 3
+    assert lines[0] == "# HELP phpfpm_up Could pool www using a static PM on PHP-FPM be reached?"
+    assert lines[1:3] == ["# TYPE phpfpm_up gauge", "phpfpm_up 1"]
+    values = dict(line.split() for line in lines if not line.startswith("#"))
+    assert list(values) == [
+        f"phpfpm_{name}"
+        for name in (
+            "up start_since accepted_connections listen_queue max_listen_queue listen_queue_length "
+            "idle_processes active_processes total_processes max_active_processes "
+            "max_children_reached slow_requests"
+        ).split()
+    ]
+    assert values["phpfpm_total_processes"] == values["phpfpm_active_processes"] == "1"
+    for name in values:
+        kinds = [line.split()[1] for line in lines if line.split()[2:3] == [name]]
+        swapped = name == "phpfpm_listen_queue_length"
+        assert kinds == (["TYPE", "HELP"] if swapped else ["HELP", "TYPE"]), name
 
 
 def test_text_full(arena, daemon):

@@ -131,7 +131,7 @@ def test_without_a_path_it_is_the_root(daemon):
 def test_the_headers_are_those_of_the_pools_own_page(daemon):
     address = configure(daemon)
     daemon.start()
-    for query in ("", "json", "full", "json&full"):
+    for query in ("", "json", "full", "html", "xml&full", "openmetrics"):
         ours, workers = ask(daemon, address, query=query), daemon.get("/status", query=query)
         assert ours.headers == workers.headers, query
         assert ours.header("Expires")

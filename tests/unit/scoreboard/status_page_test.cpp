@@ -68,6 +68,9 @@ class StatusPageTest : public testing::Test {
     [[nodiscard]] std::string text(bool full) const {
         return renderStatus(pool_, {StatusFormat::text, full}).body;
     }
+    [[nodiscard]] std::string page(StatusFormat format, bool full) const {
+        return renderStatus(pool_, {format, full}).body;
+    }
     [[nodiscard]] std::string json(bool full) const {
         return renderStatus(pool_, {StatusFormat::json, full}).body;
     }
@@ -164,6 +167,194 @@ TEST_F(StatusPageTest, content_types_are_php_fpms) {
               "Content-type: text/plain;charset=UTF-8");
     EXPECT_EQ(renderStatus(pool_, {StatusFormat::json, false}).contentType,
               "Content-Type: application/json");
+    EXPECT_EQ(renderStatus(pool_, {StatusFormat::xml, false}).contentType,
+              "Content-type: text/xml;charset=UTF-8");
+    EXPECT_EQ(renderStatus(pool_, {StatusFormat::html, false}).contentType,
+              "Content-type: text/html;charset=UTF-8");
+    EXPECT_EQ(renderStatus(pool_, {StatusFormat::openMetrics, false}).contentType,
+              "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8");
+}
+
+constexpr const char* kPoolHtml =
+    "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" "
+    "\"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd\">\n"
+    "<html xmlns=\"http://www.w3.org/1999/xhtml\" xml:lang=\"en\" lang=\"en\">\n"
+    "<head><title>PHP-FPM Status Page</title></head>\n"
+    "<body>\n"
+    "<table>\n"
+    "<tr><th>pool</th><td>www</td></tr>\n"
+    "<tr><th>process manager</th><td>dynamic</td></tr>\n"
+    "<tr><th>start time</th><td>20/Nov/2026:23:12:00 +0000</td></tr>\n"
+    "<tr><th>start since</th><td>0</td></tr>\n"
+    "<tr><th>accepted conn</th><td>3</td></tr>\n"
+    "<tr><th>listen queue</th><td>0</td></tr>\n"
+    "<tr><th>max listen queue</th><td>0</td></tr>\n"
+    "<tr><th>listen queue len</th><td>4096</td></tr>\n"
+    "<tr><th>idle processes</th><td>1</td></tr>\n"
+    "<tr><th>active processes</th><td>1</td></tr>\n"
+    "<tr><th>total processes</th><td>2</td></tr>\n"
+    "<tr><th>max active processes</th><td>1</td></tr>\n"
+    "<tr><th>max children reached</th><td>0</td></tr>\n"
+    "<tr><th>slow requests</th><td>0</td></tr>\n"
+    "";
+constexpr const char* kHeadRowHtml =
+    "</table>\n"
+    "<table border=\"1\">\n"
+    "<tr><th>pid</th><th>state</th><th>start time</th><th>start "
+    "since</th><th>requests</th><th>request duration</th><th>request method</th><th>request "
+    "uri</th><th>content length</th><th>user</th><th>script</th><th>last request cpu</th><th>last "
+    "request memory</th></tr>\n"
+    "";
+constexpr const char* kPoolXml =
+    "<?xml version=\"1.0\" ?>\n"
+    "<status>\n"
+    "<pool>www</pool>\n"
+    "<process-manager>dynamic</process-manager>\n"
+    "<start-time>1795216320</start-time>\n"
+    "<start-since>0</start-since>\n"
+    "<accepted-conn>3</accepted-conn>\n"
+    "<listen-queue>0</listen-queue>\n"
+    "<max-listen-queue>0</max-listen-queue>\n"
+    "<listen-queue-len>4096</listen-queue-len>\n"
+    "<idle-processes>1</idle-processes>\n"
+    "<active-processes>1</active-processes>\n"
+    "<total-processes>2</total-processes>\n"
+    "<max-active-processes>1</max-active-processes>\n"
+    "<max-children-reached>0</max-children-reached>\n"
+    "<slow-requests>0</slow-requests>\n"
+    "";
+constexpr const char* kMetrics =
+    "# HELP phpfpm_up Could pool www using a dynamic PM on PHP-FPM be reached?\n"
+    "# TYPE phpfpm_up gauge\n"
+    "phpfpm_up 1\n"
+    "# HELP phpfpm_start_since The number of seconds since FPM has started.\n"
+    "# TYPE phpfpm_start_since counter\n"
+    "phpfpm_start_since 0\n"
+    "# HELP phpfpm_accepted_connections The number of requests accepted by the pool.\n"
+    "# TYPE phpfpm_accepted_connections counter\n"
+    "phpfpm_accepted_connections 3\n"
+    "# HELP phpfpm_listen_queue The number of requests in the queue of pending connections.\n"
+    "# TYPE phpfpm_listen_queue gauge\n"
+    "phpfpm_listen_queue 0\n"
+    "# HELP phpfpm_max_listen_queue The maximum number of requests in the queue of pending "
+    "connections since FPM has started.\n"
+    "# TYPE phpfpm_max_listen_queue counter\n"
+    "phpfpm_max_listen_queue 0\n"
+    "# TYPE phpfpm_listen_queue_length gauge\n"
+    "# HELP phpfpm_listen_queue_length The size of the socket queue of pending connections.\n"
+    "phpfpm_listen_queue_length 4096\n"
+    "# HELP phpfpm_idle_processes The number of idle processes.\n"
+    "# TYPE phpfpm_idle_processes gauge\n"
+    "phpfpm_idle_processes 1\n"
+    "# HELP phpfpm_active_processes The number of active processes.\n"
+    "# TYPE phpfpm_active_processes gauge\n"
+    "phpfpm_active_processes 1\n"
+    "# HELP phpfpm_total_processes The number of idle + active processes.\n"
+    "# TYPE phpfpm_total_processes gauge\n"
+    "phpfpm_total_processes 2\n"
+    "# HELP phpfpm_max_active_processes The maximum number of active processes since FPM has "
+    "started.\n"
+    "# TYPE phpfpm_max_active_processes counter\n"
+    "phpfpm_max_active_processes 1\n"
+    "# HELP phpfpm_max_children_reached The number of times, the process limit has been reached, "
+    "when pm tries to start more children (works only for pm 'dynamic' and 'ondemand').\n"
+    "# TYPE phpfpm_max_children_reached counter\n"
+    "phpfpm_max_children_reached 0\n"
+    "# HELP phpfpm_slow_requests The number of requests that exceeded your "
+    "'request_slowlog_timeout' value.\n"
+    "# TYPE phpfpm_slow_requests counter\n"
+    "phpfpm_slow_requests 0\n"
+    "# EOF\n"
+    "";
+
+TEST_F(StatusPageTest, brief_and_full_html) {
+    EXPECT_EQ(page(StatusFormat::html, false), std::string(kPoolHtml) + "</table>\n</body></html>");
+    EXPECT_EQ(page(StatusFormat::html, true),
+              std::string(kPoolHtml) + kHeadRowHtml +
+                  "<tr><td>4606</td><td>Running</td><td>20/Nov/2026:23:12:00 +0000</td><td>0</td>"
+                  "<td>2</td><td>75</td><td>GET</td><td>/status?full</td><td>0</td><td>-</td>"
+                  "<td>-</td><td>0.00</td><td>0</td></tr>\n"
+                  "<tr><td>4607</td><td>Idle</td><td>20/Nov/2026:23:12:00 +0000</td><td>0</td>"
+                  "<td>1</td><td>347</td><td>GET</td><td>/status</td><td>0</td><td>-</td>"
+                  "<td>-</td><td>0.00</td><td>2097152</td></tr>\n"
+                  "</table></body></html>");
+}
+
+TEST_F(StatusPageTest, brief_and_full_xml) {
+    EXPECT_EQ(page(StatusFormat::xml, false), std::string(kPoolXml) + "</status>");
+    EXPECT_EQ(page(StatusFormat::xml, true),
+              std::string(kPoolXml) +
+                  "<processes>\n"
+                  "<process><pid>4606</pid><state>Running</state><start-time>1795216320"
+                  "</start-time><start-since>0</start-since><requests>2</requests>"
+                  "<request-duration>75</request-duration><request-method>GET</request-method>"
+                  "<request-uri>/status?full</request-uri><content-length>0</content-length>"
+                  "<user>-</user><script>-</script><last-request-cpu>0.00</last-request-cpu>"
+                  "<last-request-memory>0</last-request-memory></process>\n"
+                  "<process><pid>4607</pid><state>Idle</state><start-time>1795216320"
+                  "</start-time><start-since>0</start-since><requests>1</requests>"
+                  "<request-duration>347</request-duration><request-method>GET</request-method>"
+                  "<request-uri>/status</request-uri><content-length>0</content-length>"
+                  "<user>-</user><script>-</script><last-request-cpu>0.00</last-request-cpu>"
+                  "<last-request-memory>2097152</last-request-memory></process>\n"
+                  "</processes>\n</status>");
+}
+
+TEST_F(StatusPageTest, openmetrics_brief_or_full) {
+    EXPECT_EQ(page(StatusFormat::openMetrics, false), kMetrics);
+    EXPECT_EQ(page(StatusFormat::openMetrics, true), kMetrics);
+}
+
+TEST_F(StatusPageTest, openmetrics_have_every_number) {
+    pool_.takenWallNs = kStart + 61 * kNsPerSecond;
+    pool_.totals = {11, 12, 13, 14, 15};
+    pool_.listenPending = 16;
+    pool_.listenLimit = 19;
+    pool_.idle = 17;
+    pool_.active = 18;
+    const std::string metrics = page(StatusFormat::openMetrics, false);
+    for (const char* line :
+         {"up 1", "start_since 61", "accepted_connections 11", "slow_requests 12",
+          "max_children_reached 13", "max_active_processes 14", "max_listen_queue 15",
+          "listen_queue 16", "idle_processes 17", "active_processes 18", "total_processes 35",
+          "listen_queue_length 19"}) {
+        EXPECT_NE(metrics.find("\nphpfpm_" + std::string(line) + "\n"), std::string::npos) << line;
+    }
+}
+
+TEST_F(StatusPageTest, markup_is_escaped_in_every_text) {
+    const char* nasty = "</td><b a=\"1\">&'\xC3\xA9\xFF\x01";
+    const std::string escaped = "&lt;/td&gt;&lt;b a=&quot;1&quot;&gt;&amp;'\xC3\xA9\\x01";
+    RequestFacts& facts = pool_.workers[0].facts;
+    set(facts.uri, nasty);
+    set(facts.query, nasty);
+    set(facts.user, nasty);
+    set(facts.script, nasty);
+    set(facts.method, "<&\">");
+    pool_.name = nasty;
+    for (const auto format : {StatusFormat::html, StatusFormat::xml}) {
+        const std::string body = page(format, true);
+        const std::string end = format == StatusFormat::html ? "<" : "</";
+        EXPECT_EQ(body.find(nasty), std::string::npos);
+        EXPECT_EQ(body.find("<b"),
+                  format == StatusFormat::html ? body.find("<body>") : std::string::npos);
+        EXPECT_NE(body.find(">" + escaped + "?" + escaped + end), std::string::npos) << body;
+        EXPECT_NE(body.find(">&lt;&amp;&quot;&gt;" + end), std::string::npos) << body;
+        EXPECT_NE(body.find("pool>" + escaped + end) == std::string::npos,
+                  format == StatusFormat::xml);
+    }
+}
+
+TEST_F(StatusPageTest, what_xml_cannot_hold_is_left_out) {
+    pool_.name = "a\xEF\xBF\xBE\xEF\xBF\xBF\xED\xA0\x80z\t";
+    EXPECT_NE(page(StatusFormat::xml, false).find("<pool>az\\x09</pool>"), std::string::npos);
+}
+
+TEST_F(StatusPageTest, a_pool_name_cannot_forge_a_metric) {
+    pool_.name = "a\"\\\nphpfpm_up 0\x01";
+    EXPECT_TRUE(page(StatusFormat::openMetrics, false)
+                    .starts_with("# HELP phpfpm_up Could pool a\\\"\\\\\\nphpfpm_up 0 using a "
+                                 "dynamic PM on PHP-FPM be reached?\n# TYPE"));
 }
 
 TEST_F(StatusPageTest, process_manager_names) {
@@ -338,9 +529,14 @@ INSTANTIATE_TEST_SUITE_P(Queries, StatusQueryTest,
                                          QuerySample{"json+", StatusFormat::text, false},
                                          QuerySample{"&&&json&", StatusFormat::json, false},
                                          QuerySample{"=json", StatusFormat::text, false},
-                                         QuerySample{"html", StatusFormat::text, false},
-                                         QuerySample{"xml&openmetrics", StatusFormat::text,
-                                                     false}));
+                                         QuerySample{"html", StatusFormat::html, false},
+                                         QuerySample{"xml&full", StatusFormat::xml, true},
+                                         QuerySample{"openmetrics", StatusFormat::openMetrics,
+                                                     false},
+                                         QuerySample{"openmetrics&json", StatusFormat::json, false},
+                                         QuerySample{"json&xml", StatusFormat::xml, false},
+                                         QuerySample{"xml&json&html", StatusFormat::html, false},
+                                         QuerySample{"HTML&Xml", StatusFormat::text, false}));
 
 }  // namespace
 }  // namespace muster::scoreboard

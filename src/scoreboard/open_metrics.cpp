@@ -1,0 +1,70 @@
+// The table of metrics.
+#include "scoreboard/open_metrics.h"
+
+#include <array>
+
+#include "base/clock.h"
+#include "scoreboard/status_encoders.h"
+
+namespace muster::scoreboard {
+namespace {
+
+struct Metric {
+    const char* name;
+    const char* type;
+    const char* help;
+    std::uint64_t value;
+};
+
+void append(std::string& page, const Metric& metric) {
+    const std::string name = std::string("phpfpm_") + metric.name;
+    const std::string help = "# HELP " + name + ' ' + metric.help + '\n';
+    const std::string type = "# TYPE " + name + ' ' + metric.type + '\n';
+    // php-fpm has this one the other way round.
+    const bool typeFirst = name == "phpfpm_listen_queue_length";
+    page += typeFirst ? type + help : help + type;
+    page += name + ' ' + std::to_string(metric.value) + '\n';
+}
+
+}  // namespace
+
+std::string renderOpenMetrics(const PoolSnapshot& pool, const char* processManager) {
+    const std::string up = "Could pool " + escapeOpenMetrics(pool.name) + " using a " +
+                           processManager + " PM on PHP-FPM be reached?";
+    const Totals& totals = pool.totals;
+    const auto metrics = std::to_array<Metric>({
+        {"up", "gauge", up.c_str(), 1},
+        {"start_since", "counter", "The number of seconds since FPM has started.",
+         (pool.takenWallNs - pool.startedWallNs) / kNsPerSecond},
+        {"accepted_connections", "counter", "The number of requests accepted by the pool.",
+         totals.requests},
+        {"listen_queue", "gauge", "The number of requests in the queue of pending connections.",
+         pool.listenPending},
+        {"max_listen_queue", "counter",
+         "The maximum number of requests in the queue of pending connections since FPM has "
+         "started.",
+         totals.maxListenQueue},
+        {"listen_queue_length", "gauge", "The size of the socket queue of pending connections.",
+         pool.listenLimit},
+        {"idle_processes", "gauge", "The number of idle processes.", pool.idle},
+        {"active_processes", "gauge", "The number of active processes.", pool.active},
+        {"total_processes", "gauge", "The number of idle + active processes.",
+         std::uint64_t{pool.idle} + pool.active},
+        {"max_active_processes", "counter",
+         "The maximum number of active processes since FPM has started.", totals.maxActive},
+        {"max_children_reached", "counter",
+         "The number of times, the process limit has been reached, when pm tries to start more "
+         "children (works only for pm 'dynamic' and 'ondemand').",
+         totals.maxChildrenReached},
+        {"slow_requests", "counter",
+         "The number of requests that exceeded your 'request_slowlog_timeout' value.",
+         totals.slowRequests},
+    });
+    std::string page;
+    for (const Metric& metric : metrics) {
+        append(page, metric);
+    }
+    return page + "# EOF\n";
+}
+
+}  // namespace muster::scoreboard
