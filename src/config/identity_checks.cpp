@@ -1,5 +1,6 @@
 // Users and groups a start needs: they exist, and a pool does not run as root by accident.
 #include <charconv>
+#include <string_view>
 
 #include "base/identity.h"
 #include "base/listen_address.h"
@@ -68,6 +69,24 @@ void checkNotRoot(const CheckContext& context) {
     }
 }
 
+/// Names only: here a number is a name, too, as for php-fpm.
+void checkAccessList(const CheckContext& context, std::string_view directive, std::string_view list,
+                     bool ofUsers) {
+    while (!list.empty()) {
+        const std::size_t comma = list.find(',');
+        const std::string name(list.substr(0, comma));
+        list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+        if (ofUsers ? !findUser(name) : !findGroup(name)) {
+            context.report(
+                LogLevel::error,
+                std::string(ofUsers ? "cannot get uid for user '" : "cannot get gid for group '") +
+                    verbatim(name) + "'" + kOfSocket,
+                context.found(directive, name) +
+                    ", expected existing names, separated by commas alone");
+        }
+    }
+}
+
 void checkSocketOwners(const CheckContext& context) {
     const PoolSettings& pool = *context.pool;
     const bool byAcl = !pool.listenAclUsers.empty() || !pool.listenAclGroups.empty();
@@ -75,6 +94,10 @@ void checkSocketOwners(const CheckContext& context) {
     if (context.options.testOnly || (unixSocket && !byAcl)) {
         checkUserName(context, "listen.owner", pool.listenOwner, kOfSocket);
         checkGroupName(context, "listen.group", pool.listenGroup, kOfSocket);
+    }
+    if (context.options.testOnly || unixSocket) {
+        checkAccessList(context, "listen.acl_users", pool.listenAclUsers, true);
+        checkAccessList(context, "listen.acl_groups", pool.listenAclGroups, false);
     }
 }
 

@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "base/identity.h"
@@ -16,6 +19,13 @@ tl::unexpected<Error> unknown(const std::string& prefix, const char* id, const c
                               const std::string& name) {
     return plainError(
         fmt::format("{}cannot get {} for {} '{}': Success (0)", prefix, id, kind, name));
+}
+
+/// The id in digits. The highest means "leave alone" to chown(2) and is nobody's.
+std::optional<std::uint32_t> parseId(const std::string& digits) {
+    std::uint32_t id = UINT32_MAX;
+    std::from_chars(digits.data(), digits.data() + digits.size(), id);
+    return id == UINT32_MAX ? std::nullopt : std::optional(id);
 }
 
 std::vector<std::string> splitAtCommas(std::string_view list) {
@@ -58,23 +68,21 @@ Result<void> resolveAcl(const config::PoolSettings& pool, ListenOptions& options
 
 Result<void> resolveOwner(const config::PoolSettings& pool, ListenOptions& options) {
     if (isNumericId(pool.listenOwner)) {
-        options.owner = static_cast<uid_t>(std::strtoul(pool.listenOwner.c_str(), nullptr, 10));
-    } else if (!pool.listenOwner.empty()) {
-        const auto user = findUser(pool.listenOwner);
-        if (!user) {
-            return unknown(options.prefix, "uid", "user", pool.listenOwner);
-        }
+        options.owner = parseId(pool.listenOwner);
+    } else if (const auto user = findUser(pool.listenOwner)) {
         options.owner = user->uid;
         options.group = user->gid;
     }
-    if (isNumericId(pool.listenGroup)) {
-        options.group = static_cast<gid_t>(std::strtoul(pool.listenGroup.c_str(), nullptr, 10));
-    } else if (!pool.listenGroup.empty()) {
-        const auto group = findGroup(pool.listenGroup);
-        if (!group) {
-            return unknown(options.prefix, "gid", "group", pool.listenGroup);
-        }
-        options.group = *group;
+    if (!pool.listenOwner.empty() && !options.owner) {
+        return unknown(options.prefix, "uid", "user", pool.listenOwner);
+    }
+    if (pool.listenGroup.empty()) {
+        return {};
+    }
+    options.group =
+        isNumericId(pool.listenGroup) ? parseId(pool.listenGroup) : findGroup(pool.listenGroup);
+    if (!options.group) {
+        return unknown(options.prefix, "gid", "group", pool.listenGroup);
     }
     return {};
 }

@@ -1,6 +1,7 @@
 """Listening sockets passed in by FPM_SOCKETS or by systemd: used, checked, never trusted."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from harness.fixtures import both_users
 from harness.logs import messages
 from harness.program import binary_for, is_reference, muster_only
 from harness.refusal import refused
+from harness.waiting import wait_until
 
 # Puts descriptors where the program shall find them, names its own pid if asked, and becomes it.
 LAUNCHER = """
@@ -339,6 +341,25 @@ def test_systemds_and_another_managers_sockets_together(daemon, passed):
     passed.start({tcp: 3}, {"FPM_SOCKETS": f"127.0.0.1:{port}=3"}, systemd="1")
     assert at(daemon, "WARNING", "systemd's socket fd=3 is in FPM_SOCKETS, too")
     daemon.assert_serves()
+
+
+@muster_only
+@pytest.mark.skipif(shutil.which("systemd-socket-activate") is None, reason="not installed")
+def test_started_by_the_first_connection_as_systemd_does_it(arena, daemon):
+    arena.keep_sockets = True
+    path = arena.script("hello.php", "<?php echo 'hello';")
+    daemon.configure({"www": {"listen.mode": "0666"}})
+    daemon.start(
+        command=["systemd-socket-activate", "-l", daemon.address(), *daemon.command("-F")],
+        wait=False,
+    )
+    wait_until(lambda: os.path.exists(daemon.address()), "systemd listens")
+    assert daemon.get(path).text == "hello", "the connection that started it is served"
+    daemon.wait_ready()
+    assert at(daemon, "NOTICE", f'using inherited socket fd=3, "{daemon.address()}"')
+    daemon.signal(signal.SIGQUIT)
+    assert daemon.wait_exit() == 0
+    assert os.path.exists(daemon.address())
 
 
 # Reload

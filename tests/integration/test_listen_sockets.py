@@ -101,6 +101,17 @@ def test_owner_that_may_not_be_given_leaves_no_socket(daemon):
     assert not os.path.exists(daemon.address())
 
 
+@both_users
+def test_ids_nobody_can_have(daemon):
+    for directive, what in [("listen.owner", "uid for user"), ("listen.group", "gid for group")]:
+        for number in ("4294967295", "4294967296", "99999999999999999999"):
+            daemon.configure({"www": {directive: number}})
+            if is_reference():
+                continue  # cuts the number down to one that somebody has
+            wanted = f"] ERROR: [pool www] cannot get {what} '{number}'"
+            assert any(wanted in line for line in refused(daemon))
+
+
 def test_names_of_tcp_sockets_owner_are_not_looked_at(daemon):
     port = free_port()
     daemon.configure(
@@ -158,6 +169,8 @@ def test_acl_with_names_that_do_not_exist(arena, daemon):
         wanted = f"ERROR: [pool www] cannot get {what}: Success (0)"
         assert any(line.endswith(wanted) for line in refused(daemon))
         assert not os.path.exists(daemon.address())
+        if not is_reference():
+            assert wanted in daemon.run("-t").stderr, "a test of the configuration finds it"
 
 
 @as_root
