@@ -65,7 +65,7 @@ IniValues readIniValues(const IniFiles& files,
         }
     }
     for (const auto& [name, value] : definitions) {
-        reader.text(name + "=" + value);
+        reader.text(std::string(name).append("=").append(value));
     }
     return reader.take();
 }
