@@ -68,8 +68,8 @@ def run(name, *arguments, **more):
             files={"i/php.ini": "fpm.config = {dir}/fpm.conf\n"}, code=0,
         ),
         run(
-            "ini-ignored", "-n", "-c", "{dir}/p.ini", "-p", "{dir}", "-t",
-            files={"p.ini": "fpm.config = {dir}/none\n", "etc/php-fpm.conf": conf()}, code=0,
+            "ini-given-despite-n", "-n", "-c", "{dir}/p.ini", "-p", "{dir}", "-t",
+            files={"p.ini": "fpm.config = {dir}/none\n", "etc/php-fpm.conf": conf()}, code=78,
         ),
         run(
             "ini-twice", "-c", "{dir}/none.ini", "-c", "{dir}/p.ini", "-t",

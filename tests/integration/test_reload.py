@@ -111,7 +111,8 @@ def test_bad_configuration_keeps_serving_and_is_named(arena, daemon):
         daemon.write(good + "pm.max_childrn = 9\nrequest_terminate_timeout = 5w\n")
         daemon.signal(signal.SIGUSR2)
         place = f"{daemon.conf}:{daemon.line_of('pm.max_childrn')}".replace(".", r"\.")
-        daemon.log.wait_for(rf"ERROR: \[{place}\].*did you mean", since=mark)
+        daemon.log.wait_for(rf"ERROR: \[{place}\] unknown entry 'pm.max_childrn'", since=mark)
+        daemon.log.wait_for("ERROR: .*did you mean 'pm.max_children'", since=mark)
         daemon.log.wait_for("ERROR: .*unknown suffix used in time value", since=mark)
         load.wait_for_more(50)
         assert daemon.workers() == workers, "nothing that runs was changed"
