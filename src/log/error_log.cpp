@@ -119,8 +119,10 @@ std::string Format::line(LogLevel level, std::string_view text, std::uint64_t no
         if (line.size() > kFormatBuffer) {
             break;
         }
-        // Messages quote hostile bytes, such as script names; one message stays one line.
-        if (isControl(c) && c != '\t') {
+        // Messages quote hostile bytes, such as script names; one message stays one line. A
+        // worker's are cut into lines and escaped by its manager, which believes nothing else it
+        // says either.
+        if (style != ErrorLog::Style::worker && isControl(c) && c != '\t') {
             appendEscaped(line, c);
         } else {
             line += c;

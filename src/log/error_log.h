@@ -47,7 +47,8 @@ class ErrorLog {
     /// Bytes that fit into one line of the target, whatever log_limit says.
     [[nodiscard]] std::size_t longestLine() const;
 
-    /// One message is one line: control characters but tab are written as \xHH.
+    /// One message is one line: control characters but tab are written as \xHH (in a worker they
+    /// pass: its manager sees to that).
     void write(LogLevel level, std::string_view text);
     void debug(std::string_view text) { write(LogLevel::debug, text); }
     void notice(std::string_view text) { write(LogLevel::notice, text); }

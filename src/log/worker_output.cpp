@@ -194,8 +194,11 @@ void WorkerOutput::endLine() {
 }
 
 void WorkerOutput::emitFull() {
-    // Half a character would be lost from both records.
-    const std::size_t tail = log_->isJson() ? incompleteTail(text_) : 0;
+    // Half a character would be lost from both records. The byte above the limit is only for a line
+    // that ends there.
+    const std::size_t tail = log_->isJson()                  ? incompleteTail(text_)
+                             : overhead_ == 0 && room() == 0 ? 1
+                                                             : 0;
     const std::string next = text_.substr(text_.size() - tail);
     text_.resize(text_.size() - tail);
     pendingRaw_ -= tail;

@@ -1,6 +1,8 @@
 """What workers write: into the error log line by line, or to the web server as STDERR."""
 
+import os
 import re
+import signal
 
 from harness import processes
 from harness.fixtures import both_users
@@ -76,6 +78,38 @@ def test_php_errors_are_caught_too(arena, daemon):
     catching(daemon)
     daemon.get(arena.script("o.php", "<?php error_log('remember this');"))
     daemon.log.wait_for(SAID + ' stderr: "NOTICE: PHP message: remember this"$')
+
+
+def test_php_errors_of_several_lines_stay_so(arena, daemon):
+    catching(daemon)
+    daemon.get(arena.script("o.php", r"""<?php error_log("first\nsecond");"""))
+    daemon.log.wait_for(SAID + ' stderr: "NOTICE: PHP message: first"$')
+    daemon.log.wait_for(SAID + ' stderr: "second"$')
+
+
+@muster_only
+def test_a_line_of_megabytes_is_whole_when_the_limit_allows(arena, daemon):
+    daemon.configure({"www": {"catch_workers_output": "yes"}}, {"log_limit": "4000000"}).start()
+    daemon.get(arena.script("o.php", write("stderr", r'str_repeat("t", 3000000) . "\n"')))
+    daemon.log.wait_for(SAID + ' stderr: "t{3000000}"$')
+    daemon.get(arena.script("e.php", "<?php error_log(str_repeat('m', 2000000));"))
+    daemon.log.wait_for(SAID + ' stderr: "NOTICE: PHP message: m{2000000}"$', timeout=10)
+    daemon.assert_serves()
+
+
+def test_first_and_last_words_say_that_the_pipe_is_closed(arena, daemon):
+    daemon.allow_log("exited on signal 9")
+    catching(daemon)
+    # Stopped, so that the words and the end are read together.
+    reader = daemon.master if is_reference() else daemon.managers()["www"]
+    code = "<?php file_put_contents('php://stderr', 'all at once'); posix_kill(getmypid(), 9);"
+    os.kill(reader, signal.SIGSTOP)
+    try:
+        daemon.get(arena.script("die.php", code))
+    finally:
+        os.kill(reader, signal.SIGCONT)
+    daemon.log.wait_for(SAID + ' stderr: "all at once", pipe is closed$')
+    daemon.log.wait_for(r"child \d+ started")
 
 
 def test_nothing_is_caught_by_default(arena, daemon):

@@ -68,9 +68,15 @@ TEST_F(ErrorLogTest, worker_style_at_debug_level_has_the_place_but_no_pid) {
 }
 
 TEST_F(ErrorLogTest, control_characters_cannot_forge_a_line) {
-    log_.setStyle(ErrorLog::Style::worker);
     log_.notice(std::string_view("a\n[x] ALERT: b\r\0\x1b[m\x7f\tc\n", 23));
-    EXPECT_EQ(file_.content(), "NOTICE: a\\x0A[x] ALERT: b\\x0D\\x00\\x1B[m\\x7F\tc\\x0A\n");
+    EXPECT_THAT(file_.content(),
+                testing::EndsWith("NOTICE: a\\x0A[x] ALERT: b\\x0D\\x00\\x1B[m\\x7F\tc\\x0A\n"));
+}
+
+TEST_F(ErrorLogTest, lines_of_a_worker_message_stay_lines_for_its_manager) {
+    log_.setStyle(ErrorLog::Style::worker);
+    log_.notice("PHP message: one\ntwo");
+    EXPECT_EQ(file_.content(), "NOTICE: PHP message: one\ntwo\n");
 }
 
 TEST_F(ErrorLogTest, braces_and_percent_signs_are_text) {

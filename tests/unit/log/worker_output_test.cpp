@@ -285,8 +285,9 @@ TEST(WorkerOutput, without_buffering_a_bare_line_may_have_the_limit) {
     WorkerOutputOptions options = bare();
     options.buffer = false;
     Worker worker(options);
-    worker.out(std::string(1024, 't') + "\n");
-    EXPECT_THAT(sizes(worker.wholeLines()), ElementsAre(1024));
+    worker.out(std::string(1024, 't') + "\n" + std::string(1025, 't') + "\n" +
+               std::string(3000, 't') + "\n");
+    EXPECT_THAT(sizes(worker.wholeLines()), ElementsAre(1024, 1023, 2, 1023, 1023, 954));
 }
 
 TEST(WorkerOutput, a_large_limit_lets_a_line_of_any_length_through) {
