@@ -21,6 +21,9 @@ bool LogFiles::Destination::isSyslog() const {
 
 void LogFiles::setDaemon(bool daemon) {
     daemon_ = daemon;
+    if (!daemon) {
+        log_->debug("saving original STDERR fd: dup()");
+    }
     useLog_ = daemon || !terminal_;
 }
 
@@ -107,6 +110,9 @@ void LogFiles::launched() {
 }
 
 Result<void> LogFiles::reopen() {
+    if (!daemon_) {
+        log_->debug("restoring original STDERR fd: dup2()");
+    }
     return use(destination_);
 }
 

@@ -377,6 +377,7 @@ void PoolSet::reopenLogs() {
                 file = errnoError(failure);
             }
             if (file) {
+                log_->debug("open access log (" + path + ")");
                 anyReopened = true;
             } else {
                 log_->error(file.error().text());

@@ -117,6 +117,7 @@ std::optional<PoolPlan> planPool(const Invocation& invocation, const config::Glo
     if (!pool.accessLog.empty()) {
         if (auto file = files.openLog("failed to open access log (" + pool.accessLog + ")",
                                       pool.accessLog)) {
+            log.debug("open access log (" + pool.accessLog + ")");
             plan.accessLog = std::make_shared<UniqueFd>(std::move(*file));
         } else {
             log.error(file.error().text());

@@ -95,3 +95,50 @@ def test_refused_scripts_are_logged_with_their_status(arena, daemon):
     access = with_access_log(daemon, "%r %s")
     daemon.get("/missing.php")
     wait_until(lambda: access.lines() == ["/missing.php 404"], lambda: access.text())
+
+
+def test_suppressed_paths_are_those_of_plain_successful_reads(arena, daemon):
+    code = "<?php http_response_code((int) ($_SERVER['HTTP_STATUS'] ?? 200));"
+    path = arena.script("health.php", code)
+    access = with_access_log(daemon, "%m %r%Q%q %s %l", **{"access.suppress_path[]": path})
+    daemon.get(path)
+    daemon.get(path, method="HEAD")
+    daemon.get(path, more={"HTTP_STATUS": "299"})
+    seen = [
+        ({"method": "POST"}, f"POST {path} 200 0"),
+        ({"query": "a"}, f"GET {path}?a 200 0"),
+        ({"more": {"HTTP_STATUS": "500"}}, f"GET {path} 500 0"),
+        ({"body": b"abc"}, f"GET {path} 200 3"),
+    ]
+    for arguments, _ in seen:
+        daemon.get(path, **arguments)
+    daemon.get(arena.script("health.phpx.php", code))
+    wanted = [line for _, line in seen] + ["GET /health.phpx.php 200 0"]
+    wait_until(lambda: access.lines() == wanted, lambda: access.text())
+
+
+@both_users
+@pytest.mark.parametrize(
+    "form, complaint",
+    [
+        ("%z", "Invalid token in the access.format (%z)"),
+        ("%{x", "missing closing embrace in the access.format"),
+        ("%{x}m", "embrace is not allowed for modifier %m"),
+        (
+            "%{x}d",
+            "only 'seconds', 'milli', 'milliseconds', 'micro' or 'microseconds' are allowed as "
+            "a modifier for %d ('x')",
+        ),
+        ("%e", "the name of the environment variable must be set between embraces for %e"),
+    ],
+)
+def test_a_wrong_format_is_a_warning_and_an_error(daemon, form, complaint):
+    daemon.allow_log("wrong format", "failed to post process", "FPM initialization failed")
+    daemon.configure({"www": {"access.log": f"{daemon.dir}/a", "access.format": f'"{form}"'}})
+    result = daemon.run("-t")
+    assert result.returncode == 78
+    said = [line.split("] ", 1)[1] for line in result.stderr.splitlines() if line.startswith("[")]
+    assert said[:2] == [
+        f"WARNING: {complaint}",
+        f"ERROR: [pool www] wrong format for access.format '{form}'",
+    ]

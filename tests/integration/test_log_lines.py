@@ -71,6 +71,25 @@ def test_debug_level_has_microseconds(daemon):
     assert any("fpm is running, pid" in line for line in lines)
 
 
+def test_streams_and_access_logs_are_told_at_debug_level(daemon):
+    daemon.configure({"www": {"access.log": f"{daemon.dir}/access"}}, {"log_level": "debug"})
+    daemon.start()
+    assert daemon.stderr.find("saving original STDERR fd: dup\\(\\)")
+    assert daemon.log.find(rf"DEBUG: .*open access log \({daemon.dir}/access\)")
+    mark = daemon.log.mark()
+    daemon.signal(signal.SIGUSR1)
+    daemon.log.wait_for("access log file re-opened", since=mark)
+    told = [text for _, text in messages(daemon.log.since(mark).splitlines())]
+    wanted = [
+        "received SIGUSR1",
+        "restoring original STDERR fd: dup2()",
+        "error log file re-opened",
+        f"open access log ({daemon.dir}/access)",
+        "access log file re-opened",
+    ]
+    assert [text for text in told if text in wanted] == wanted
+
+
 def test_time_stamps_are_local_time(daemon):
     zone = {**os.environ, "TZ": "Asia/Kolkata"}
     daemon.configure().start(env=zone)

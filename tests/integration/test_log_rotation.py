@@ -3,6 +3,7 @@
 import os
 import signal
 
+from harness import processes
 from harness.background import Load
 from harness.fixtures import both_users
 from harness.logs import LogFile
@@ -129,3 +130,31 @@ def test_log_that_cannot_be_reopened_is_said_and_the_old_one_kept(daemon):
     daemon.log.wait_for(r"ERROR: failed to open error_log \(.*\): No such file or directory \(2\)")
     daemon.assert_serves()
     daemon.allow_log("failed to open error_log", "unable to re-opened error log file")
+
+
+@both_users
+@muster_only
+def test_a_reload_takes_another_error_log(arena, daemon):
+    pools = {"www": {"catch_workers_output": "yes"}}
+    daemon.configure(pools).start()
+    old = daemon.log.mark()
+    other = LogFile(f"{daemon.dir}/other.log")
+    daemon.configure(pools, {"error_log": other.path})
+    daemon.more_logs.append(other)
+    daemon.signal(signal.SIGUSR2)
+    other.wait_for("ready to handle connections")
+    daemon.get(arena.script("say.php", "<?php error_log('to the new one');"))
+    other.wait_for("said into stderr.*to the new one")
+    assert "to the new one" not in daemon.log.since(old)
+    assert processes.descriptors(daemon.master)[2] == other.path
+
+
+@muster_only
+def test_a_reload_with_an_error_log_that_cannot_be_opened_is_refused(daemon):
+    daemon.allow_log("failed to open error_log", "the reload is refused")
+    daemon.configure().start()
+    daemon.configure(globals_={"error_log": "/nowhere/error.log"})
+    daemon.signal(signal.SIGUSR2)
+    daemon.log.wait_for("the reload is refused")
+    assert daemon.log.find(r"ERROR: failed to open error_log \(/nowhere/error.log\): No such file")
+    daemon.assert_serves()

@@ -173,3 +173,25 @@ def test_a_reload_keeps_the_connection(daemon, syslog):
     daemon.signal(signal.SIGUSR2)
     syslog.wait_for("ready to handle connections")
     daemon.assert_serves()
+
+
+@muster_only
+def test_reloads_change_between_file_and_syslog(arena, daemon, syslog):
+    page = arena.script("say.php", "<?php error_log('said ' . $_GET['n']);")
+    pools = {"www": {"catch_workers_output": "yes"}}
+    daemon.configure(pools)
+    syslog.listen().start(daemon, wait=False)
+    daemon.log.wait_for("ready to handle connections", timeout=15)
+    to_syslog(daemon)
+    daemon.signal(signal.SIGUSR2)
+    syslog.wait_for("ready to handle connections")
+    daemon.get(page, query="n=one")
+    syslog.wait_for("said one")
+    daemon.configure(pools)
+    mark = daemon.log.mark()
+    daemon.signal(signal.SIGUSR2)
+    daemon.log.wait_for("ready to handle connections", since=mark)
+    daemon.get(page, query="n=two")
+    daemon.log.wait_for("said two")
+    assert not syslog.find("said two")
+    assert processes.descriptors(daemon.master)[2] == daemon.log.path
