@@ -46,8 +46,10 @@ void checkDraft(Draft& draft, const ReadOptions& options) {
     const auto contextOf = [&](PoolDraft& pool) {
         return CheckContext{{}, options, draft.global, &pool.settings, pool.marks, draft.messages};
     };
-    runChecks(Scope::global,
-              CheckContext{{}, options, draft.global, nullptr, draft.globalMarks, draft.messages});
+    CheckContext global{{}, options, draft.global, nullptr, draft.globalMarks, draft.messages};
+    runChecks(Scope::global, global);
+    draft.early = draft.messages.size();
+    checkEventsMechanism(global);
     if (draft.pools.empty() && !draft.sectionsLost) {
         draft.messages.push_back(
             {LogLevel::error,

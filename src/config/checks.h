@@ -43,7 +43,7 @@ struct CheckContext {
 // global_checks.cpp
 void checkLogLimit(CheckContext& context);
 void checkProcessMax(CheckContext& context);
-void checkEventsMechanism(CheckContext& context);
+void checkEventsMechanism(CheckContext& context);  ///< once the error log is open
 void checkSystemdInterval(CheckContext& context);
 void checkPriority(CheckContext& context);  ///< of the master and of pools
 

@@ -2,6 +2,7 @@
 #include "config/configuration.h"
 
 #include "base/listen_address.h"
+#include "config/advice.h"
 #include "config/checks.h"
 #include "config/convert.h"
 #include "config/draft.h"
@@ -72,6 +73,9 @@ ReadOutcome readConfiguration(const ReadOptions& options) {
         makePoolPathsAbsolute(pool.settings, options);
     }
     checkDraft(draft, options);
+    if (!hasErrors(draft.messages)) {
+        advise(draft, readHostLimits(options.hostRoot));
+    }
 
     ReadOutcome outcome;
     outcome.configuration.file = options.file;
@@ -82,6 +86,7 @@ ReadOutcome readConfiguration(const ReadOptions& options) {
         outcome.configuration.pools.push_back(std::move(pool.settings));
     }
     outcome.messages = std::move(draft.messages);
+    outcome.early = draft.early;
     outcome.parsed = draft.parsed;
     outcome.processed = draft.processed;
     outcome.valid = !hasErrors(outcome.messages);

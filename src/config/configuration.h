@@ -35,12 +35,15 @@ struct ReadOptions {
     std::optional<bool> daemonize;  ///< -D / -F
     std::string defaultErrorLog;    ///< default of error_log, follows the program's name
     std::string defaultIdent;       ///< default of syslog.ident, the same
+    std::string hostRoot;           ///< stands before /proc and /sys; for tests
     IniValues iniValues;            ///< php.ini and -d: first source of ${NAME}
 };
 
 struct ReadOutcome {
     Configuration configuration;    ///< meaningful when valid
     std::vector<Message> messages;  ///< all of them: warnings, notices, every error
+    std::size_t early = 0;          ///< so many of them precede the opening of the error log; with
+                                    ///< an error among these php-fpm does not open it
     bool parsed = true;             ///< false: "failed to load configuration file"
     bool processed = true;          ///< false: "failed to post process the configuration"
     bool valid = true;              ///< false: refuse to start, also for reasons of their own

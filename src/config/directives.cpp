@@ -68,8 +68,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Limit of core files for the master. 0: leave it as it is."},
     {"events.mechanism", Scope::global, Type::text, &G::eventsMechanism, "epoll",
      "epoll, poll or select",
-     "Accepted so that php-fpm's files work; libevent always chooses the mechanism itself.",
-     checkEventsMechanism},
+     "Accepted so that php-fpm's files work; libevent always chooses the mechanism itself."},
     {"systemd_interval", Scope::global, Type::seconds, &G::systemdInterval, "10s", kTime,
      "How often the state is told to systemd. 0: never.", checkSystemdInterval},
 

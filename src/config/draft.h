@@ -31,6 +31,7 @@ struct Draft {
     Marks globalMarks;
     std::vector<PoolDraft> pools;
     std::vector<Message> messages;
+    std::size_t early = 0;  ///< of the messages: these come before the error log is opened
     bool parsed = true;
     bool processed = true;
     bool sectionsLost = false;  ///< a file or a section header could not be read: pools may lack

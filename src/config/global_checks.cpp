@@ -29,11 +29,14 @@ void checkEventsMechanism(CheckContext& context) {
     constexpr std::array<std::string_view, 3> kKnown = {"epoll", "poll", "select"};
     std::string& mechanism = context.global.eventsMechanism;
     const std::string name = lowered(mechanism);
+    if (context.failed("events.mechanism")) {
+        return;
+    }
     if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
         context.report(
             LogLevel::error,
             "event mechanism '" + verbatim(mechanism) + "' is not available on this system",
-            context.found(context.name, mechanism) + ", expected epoll, poll or select");
+            context.found("events.mechanism", mechanism) + ", expected epoll, poll or select");
         return;
     }
     mechanism = name;

@@ -44,7 +44,9 @@ void checkNotRoot(const CheckContext& context) {
     const bool numeric = isNumericId(pool.user);
     const auto entry = numeric ? findUser(numericId(pool.user)) : findUser(pool.user);
     std::optional<std::uint32_t> uid;
-    if (numeric) {
+    if (pool.user.empty()) {
+        uid = 0;
+    } else if (numeric) {
         uid = numericId(pool.user);
     } else if (entry) {
         uid = entry->uid;
@@ -110,8 +112,8 @@ void checkIdentities(CheckContext& context) {
         checkUserName(context, "user", pool.user);
         checkGroupName(context, "group", pool.group);
     }
-    if (options.runsAsRoot && !options.allowRoot && !pool.user.empty() && !context.failed("user") &&
-        !context.failed("group")) {
+    if (options.runsAsRoot && !options.allowRoot && context.written("user") &&
+        !context.failed("user") && !context.failed("group")) {
         checkNotRoot(context);
     }
     checkSocketOwners(context);

@@ -29,7 +29,8 @@ void checkPrefix(CheckContext& context) {
 }
 
 void checkUser(CheckContext& context) {
-    if (context.pool->user.empty() && context.options.runsAsRoot && !context.options.allowRoot) {
+    // A user that is written and empty means root, which is judged at the start.
+    if (!context.written("user") && context.options.runsAsRoot && !context.options.allowRoot) {
         context.report(LogLevel::alert, "user has not been defined",
                        "expected user = NAME in " + context.section());
     }

@@ -106,7 +106,7 @@ class LineParser {
     bool section(std::string_view& rest);
     bool array(std::string_view text, std::size_t bracket);
     bool scalar(std::string_view text);
-    bool checkKey(const std::string& key);
+    bool checkKey(const std::string& key, bool array);
 
     const VariableLookup& lookup_;
     ParsedLine result_;
@@ -155,7 +155,7 @@ bool LineParser::section(std::string_view& rest) {
 
 bool LineParser::array(std::string_view text, std::size_t bracket) {
     const std::string key(trimmed(text.substr(0, bracket)));
-    if (!checkKey(key)) {
+    if (!checkKey(key, true)) {
         return false;
     }
     std::size_t start = bracket + 1;
@@ -187,7 +187,7 @@ bool LineParser::scalar(std::string_view text) {
     if (!entry) {
         return true;
     }
-    if (!checkKey(entry->key)) {
+    if (!checkKey(entry->key, false)) {
         return false;
     }
     if (!entry->value) {
@@ -201,7 +201,7 @@ bool LineParser::scalar(std::string_view text) {
     return true;
 }
 
-bool LineParser::checkKey(const std::string& key) {
+bool LineParser::checkKey(const std::string& key, bool array) {
     if (key.empty()) {
         return fail({"syntax error, unexpected '='", "expected a directive's name before it"});
     }
@@ -215,7 +215,7 @@ bool LineParser::checkKey(const std::string& key) {
                      "found in a directive's name, expected 'name = value'"},
                     before);
     }
-    if (reservedWord(key)) {
+    if (!array && reservedWord(key)) {
         return fail({"syntax error, unexpected " + quoted(key),
                      "found a reserved word, expected a directive's name"});
     }

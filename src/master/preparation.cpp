@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "log/access_format.h"
@@ -165,6 +166,23 @@ bool identify(PoolPlan& plan, const Invocation& invocation, log::ErrorLog& log) 
     return true;
 }
 
+void logMessages(log::ErrorLog& log, const std::vector<config::Message>& messages, std::size_t from,
+                 std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+        log.write(messages[i].level, messages[i].text);
+        if (!messages[i].detail.empty()) {
+            log.write(messages[i].level, "  " + messages[i].detail);
+        }
+    }
+}
+
+/// Among the first `count`.
+bool hasErrors(const std::vector<config::Message>& messages, std::size_t count) {
+    return std::any_of(
+        messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(count),
+        [](const config::Message& message) { return message.level >= LogLevel::error; });
+}
+
 }  // namespace
 
 std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global) {
@@ -199,7 +217,10 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
     config::ReadOutcome outcome = config::readConfiguration(readOptions(invocation));
     const config::GlobalSettings& global = outcome.configuration.global;
     Prepared prepared;
-    if (outcome.parsed && openErrorLog) {
+    logMessages(log, outcome.messages, 0, outcome.early);
+    const bool opensLog =
+        openErrorLog && outcome.parsed && !hasErrors(outcome.messages, outcome.early);
+    if (opensLog) {
         log.setLevel(global.effectiveLogLevel());
         log.setLimit(global.logLimit);
         log.setFormat(global.logFormat);
@@ -208,19 +229,14 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
     if (outcome.parsed) {
         prepared.monitor = monitorPlan(global, log);
     }
-    if (outcome.parsed && openErrorLog) {
+    if (opensLog) {
         // Opened before the rest is judged, so that the errors reach the log, too.
         if (auto opened = startErrorLog(global, log, files); !opened) {
             log.error(opened.error().text());
             outcome.processed = false;
         }
     }
-    for (const config::Message& message : outcome.messages) {
-        log.write(message.level, message.text);
-        if (!message.detail.empty()) {
-            log.write(message.level, "  " + message.detail);
-        }
-    }
+    logMessages(log, outcome.messages, outcome.early, outcome.messages.size());
     if (!outcome.parsed) {
         log.error("failed to load configuration file '" + invocation.configFile + "'");
         return std::nullopt;

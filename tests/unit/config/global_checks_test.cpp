@@ -63,6 +63,15 @@ TEST_F(GlobalChecks, a_priority_of_64_and_a_negative_interval_are_unset) {
     EXPECT_EQ(read("process.priority = 0\n" + kPool).configuration.global.processPriority, 0);
 }
 
+TEST_F(GlobalChecks, messages_before_the_error_log_is_opened_are_counted) {
+    const auto early = [&](const std::string& content) { return read(content).early; };
+    EXPECT_EQ(early(kPool), 0U);
+    EXPECT_EQ(early("log_limit = 1\nprocess.max = -1\nprocess.priority = 21\n" + kPool), 3U);
+    EXPECT_EQ(early("events.mechanism = kqueue\n" + kPool + "pm.max_children = 0\n"), 0U);
+    EXPECT_EQ(early("include = " + path("none") + "\n" + kPool + "pm.max_children = 0\n"), 1U);
+    EXPECT_EQ(early("foo = 1\n" + kPool + "pm.max_children = 0\n"), 1U);
+}
+
 TEST_F(GlobalChecks, all_pools_and_all_rules_are_judged) {
     const auto outcome = read(
         "log_limit = 1\n[a]\n[b]\nlisten = 0\npm = dynamic\n"

@@ -18,7 +18,7 @@ TEST_F(IdentityChecks, root_needs_a_user_that_is_not_root) {
     EXPECT_THAT(lines(missing), ElementsAre("ALERT: [pool www] user has not been defined | "
                                             "expected user = NAME in the section at [m.conf:1]"));
     EXPECT_FALSE(missing.processed);
-    for (const char* user : {"user = root", "user = 0", "user = nobody\ngroup = 0",
+    for (const char* user : {"user =", "user = root", "user = 0", "user = nobody\ngroup = 0",
                              "user = 12345678\n; without an entry and a group"}) {
         const auto outcome = read(kPool + user + "\n", root);
         EXPECT_THAT(lines(outcome),

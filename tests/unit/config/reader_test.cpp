@@ -43,6 +43,7 @@ TEST_F(Reader, line_ends_bom_and_missing_last_newline) {
     EXPECT_THAT(lines(outcome), IsEmpty());
     EXPECT_FALSE(outcome.configuration.global.daemonize);
     EXPECT_EQ(outcome.configuration.pools.at(0).maxChildren, 3);
+    EXPECT_THAT(lines(read(kPool + "\xEF\xBB\xBFuser = someone\n")), IsEmpty());
     const auto classic = read("[www]\rlisten = 9000\rpm = static\rpm.max_children = 3\r");
     EXPECT_THAT(lines(classic), IsEmpty());
     EXPECT_EQ(classic.configuration.pools.at(0).maxChildren, 3);

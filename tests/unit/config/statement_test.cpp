@@ -64,6 +64,7 @@ TEST(Statement, forms_of_a_line) {
         {"a[\"b=c\"] = d", "a[b=c]=d"},
         {"a[b=c] = d", "a[b=c]=d"},
         {"a[b:c] = d:e", "a[b:c]=d:e"},
+        {"yes[b] = c", "yes[b]=c"},
         {"a[b] =", "a[b]="},
         {"a = [b]", "a=[b]"},
     };
