@@ -86,8 +86,11 @@ void PoolManager::onSignals() {
             case SIGQUIT:
                 drain(DrainMode::stop, milliseconds(parts_.inputs->stopTimeoutMs));
                 break;
+            case SIGINT:
+                interruptedNs_ = monotonicNs();  // a terminal's whole group gets it
+                break;
             default:
-                break;  // INT reaches a whole terminal's group; USR1, USR2: the master's to hear
+                break;  // the master's to hear
         }
     }
     if (childDied) {
@@ -239,7 +242,9 @@ void PoolManager::checkStarted() {
             judgeRequests(children_, *parts_.workers->segment, pen_, pool_, *parts_.log);
         });
     }
-    returnRoom();
+    if (room_.limited()) {
+        takeRoom(0);  // what came while it started
+    }
     look();  // who waited for this start must not wait for the first tick
     [[maybe_unused]] const auto sent = sendControl(
         *parts_.channel, {.type = MessageType::ready});  // a lost master shows as closed

@@ -81,6 +81,7 @@ class PoolManager {
     void reap();
     void logDeparture(const Departure& departure);
     void replace(const Departure& departure);
+    [[nodiscard]] bool wasInterrupted(const Departure& departure) const;
     void tryReplacement();
     void look();
     void carryOut(const ScalingDecision& decision, const PoolLoad& load);
@@ -125,6 +126,7 @@ class PoolManager {
     int missing_ = 0;         ///< workers whose replacement waits for respawnWatch_
     pid_t attemptedPid_ = 0;  ///< the last replacement made while workers died young
     std::chrono::milliseconds respawnDelay_{0};
+    std::uint64_t interruptedNs_ = 0;  ///< SIGINT to the whole group: the master will say more
 
     EventLoop::Watch signalWatch_;
     EventLoop::Watch channelWatch_;

@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kProbation{1000};  // a replacement that lives this long is sound
+constexpr milliseconds kInterrupted{500};  // for the master's TERM to come after a SIGINT
+constexpr milliseconds kProbation{1000};   // a replacement that lives this long is sound
 
 bool hasCrashed(const Departure& departure) {
     return WIFSIGNALED(departure.status) &&
@@ -129,7 +130,7 @@ void PoolManager::logDeparture(const Departure& departure) {
             poolPrefix(), departure.pid, seconds, micros));
         return;
     }
-    if (phase_ != Phase::serving && phase_ != Phase::starting) {
+    if ((phase_ != Phase::serving && phase_ != Phase::starting) || wasInterrupted(departure)) {
         level = LogLevel::debug;
     }
     parts_.log->write(
@@ -142,6 +143,13 @@ void PoolManager::replace(const Departure& departure) {
         return;
     }
     if (wentAsTold(departure)) {
+        return;
+    }
+    if (wasInterrupted(departure)) {
+        ++missing_;
+        if (!respawnWatch_) {
+            respawnWatch_ = parts_.loop->after(kInterrupted, [this] { tryReplacement(); });
+        }
         return;
     }
     const auto delay = respawn_.afterDeath(departure.lifetimeNs, departure.served);
@@ -159,6 +167,12 @@ void PoolManager::replace(const Departure& departure) {
         "seconds",
         poolPrefix(), respawn_.youngDeaths(), delay.count() / 1000, delay.count() % 1000));
     respawnWatch_ = parts_.loop->after(delay, [this] { tryReplacement(); });
+}
+
+// Ctrl-C in the foreground: the stop that follows must not look like a series of deaths.
+bool PoolManager::wasInterrupted(const Departure& departure) const {
+    return WIFSIGNALED(departure.status) && WTERMSIG(departure.status) == SIGINT &&
+           interruptedNs_ != 0 && monotonicNs() - interruptedNs_ < kNsPerSecond;
 }
 
 void PoolManager::tryReplacement() {

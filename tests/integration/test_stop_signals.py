@@ -240,6 +240,28 @@ def test_reload_asked_for_while_it_starts(daemon):
     daemon.assert_serves("p0")
 
 
+def test_interrupt_from_the_terminal_is_a_quiet_stop(daemon):
+    """Ctrl-C reaches workers and managers, too."""
+    daemon.configure({"one": {"pm.max_children": "8"}, "two": {}}).start()
+    daemon.wait_workers(8, "one")
+    os.killpg(os.getpgid(daemon.master), signal.SIGINT)
+    assert daemon.wait_exit() == 0
+    texts = [text for _, text in messages(daemon.log.lines())]
+    assert texts[-2:] == ["Terminating ...", "exiting, bye-bye!"]
+    assert not daemon.log.find("child")
+
+
+@muster_only
+def test_worker_that_got_an_interrupt_alone_is_replaced(daemon):
+    daemon.allow_log("exited on signal 2")
+    daemon.start()
+    (worker,) = daemon.wait_workers(1)
+    processes.send(daemon.managers()["www"], signal.SIGINT)
+    processes.send(worker, signal.SIGINT)
+    wait_until(lambda: daemon.workers() - {worker}, "a new worker")
+    daemon.assert_serves()
+
+
 def test_sighup_is_a_reload(daemon):
     daemon.start()
     before = daemon.wait_workers(1)
