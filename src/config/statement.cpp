@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::string_view kNotInKey = "=\n\r\t;&|^$~(){}!\"[]\0"sv;
+constexpr std::string_view kNotInKey = "=\n\r\t;&|^$~(){}!\"[\0"sv;
 
 struct RawEntry {
     std::string key;

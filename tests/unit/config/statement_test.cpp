@@ -65,6 +65,7 @@ TEST(Statement, forms_of_a_line) {
         {"a[b=c] = d", "a[b=c]=d"},
         {"a[b:c] = d:e", "a[b:c]=d:e"},
         {"yes[b] = c", "yes[b]=c"},
+        {"w] = c", "w]=c"},
         {"a[b] =", "a[b]="},
         {"a = [b]", "a=[b]"},
     };
@@ -94,7 +95,8 @@ TEST(Statement, errors_name_what_was_found) {
         {"a:b", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'a:b' alone"},
         {"a\tb = c", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'a' alone"},
         {"[w] junk", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'junk' alone"},
-        {"[w]]", "syntax error, unexpected ']' | found in a directive's name"},
+        {"[w]]", "value is NULL for a ZEND_INI_PARSER_ENTRY | found ']' alone"},
+        {"w]", "value is NULL for a ZEND_INI_PARSER_ENTRY | found 'w]' alone"},
         {"= b", "syntax error, unexpected '=' | expected a directive's name"},
         {"a = b = c", "syntax error, unexpected '=' | expected the end of the value"},
         {"yes = b", "syntax error, unexpected 'yes' | found a reserved word"},
