@@ -14,7 +14,7 @@
 namespace muster::scoreboard {
 
 inline constexpr std::uint64_t kMagic = 0x3172'6574'7375'6d00;  // "\0muster1", little endian
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
 inline constexpr std::size_t kCacheLine = 64;
 
 /// What a worker does. Ordinals are shared memory; names: stageName() (spec status.md §7).
@@ -45,6 +45,7 @@ struct Totals {
     std::uint64_t maxChildrenReached = 0;
     std::uint64_t maxActive = 0;  ///< high-water mark, carried as maximum, not as sum
     std::uint64_t maxListenQueue = 0;
+    std::uint64_t memoryPeak = 0;  ///< bytes, the most that any request took; a maximum, too
 };
 
 /// The request a worker is at, or was at last. Times: CLOCK_MONOTONIC ns unless said otherwise.
@@ -55,6 +56,7 @@ struct RequestFacts {
     std::uint64_t durationNs = 0;  ///< of the last finished request
     std::uint64_t cpuNs = 0;       ///< CPU the last finished request took
     std::uint64_t memoryPeak = 0;  ///< bytes, last finished request
+    std::uint64_t memoryMost = 0;  ///< bytes, the most that a request of this worker took
     std::int64_t contentLength = 0;
     char method[kMethodSize] = {};
     char uri[kUriSize] = {};
@@ -155,6 +157,9 @@ static_assert(sizeof(Slot) % kCacheLine == 0 && sizeof(Header) % kCacheLine == 0
 [[nodiscard]] constexpr std::uint64_t plausibleRequests(std::uint64_t lifeNs) {
     return (lifeNs / 1'000'000'000 + 1) * 1'000'000;
 }
+
+/// No process has more memory than this: a larger number is noise and counts nothing.
+inline constexpr std::uint64_t kPlausibleMemory = std::uint64_t{1} << 47;
 
 /// "Idle", "Reading headers", … for any ordinal, also noise ("Idle").
 [[nodiscard]] const char* stageName(Stage stage);

@@ -59,6 +59,7 @@ std::string renderOpenMetrics(const PoolSnapshot& pool, const char* processManag
         {"slow_requests", "counter",
          "The number of requests that exceeded your 'request_slowlog_timeout' value.",
          totals.slowRequests},
+        {"memory_peak", "gauge", "The memory usage peak since FPM has started.", totals.memoryPeak},
     });
     std::string page;
     for (const Metric& metric : metrics) {

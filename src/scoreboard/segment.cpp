@@ -198,6 +198,7 @@ void SlotWriter::requestDone(std::uint64_t durationNs, std::uint64_t cpuNs,
     words_.facts.durationNs = durationNs;
     words_.facts.cpuNs = cpuNs;
     words_.facts.memoryPeak = memoryPeak;
+    words_.facts.memoryMost = std::max(words_.facts.memoryMost, memoryPeak);
     publishWords();
     setStage(Stage::finishing);
 }
@@ -249,16 +250,23 @@ void PoolWriter::prepareSlot(std::uint32_t index) {
 }
 
 void PoolWriter::retireSlot(std::uint32_t index) {
+    const RequestFacts& facts = segment_->slot(index).facts;
     std::uint64_t requests = 0;
-    loadWords(&requests, &segment_->slot(index).facts.requests, sizeof requests);
-    if (preparedNs_[index] == 0 ||
-        requests > plausibleRequests(monotonicNs() - preparedNs_[index])) {
+    std::uint64_t memory = 0;
+    loadWords(&requests, &facts.requests, sizeof requests);
+    loadWords(&memory, &facts.memoryMost, sizeof memory);
+    const bool given = preparedNs_[index] != 0;
+    if (!given || requests > plausibleRequests(monotonicNs() - preparedNs_[index])) {
         requests = 0;
+    }
+    if (!given || memory > kPlausibleMemory) {
+        memory = 0;
     }
     preparedNs_[index] = 0;
     // Both under the pool's counter: no reader sees the requests twice or not at all.
     update([&](PoolWords& words) {
         add(words.retired.requests, requests);
+        words.retired.memoryPeak = std::max(words.retired.memoryPeak, memory);
         clearSlot(index);
     });
 }
@@ -271,6 +279,7 @@ void PoolWriter::addRetired(const Totals& totals) {
         words.retired.maxActive = std::max(words.retired.maxActive, totals.maxActive);
         words.retired.maxListenQueue =
             std::max(words.retired.maxListenQueue, totals.maxListenQueue);
+        words.retired.memoryPeak = std::max(words.retired.memoryPeak, totals.memoryPeak);
     });
 }
 

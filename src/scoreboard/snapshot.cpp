@@ -39,6 +39,7 @@ void checkFacts(RequestFacts& facts, std::uint64_t lifeNs, std::uint64_t nowNs,
     facts.acceptedNs = std::min(facts.acceptedNs, nowNs);
     facts.acceptedWallNs = std::min(facts.acceptedWallNs, wallNowNs);
     facts.durationNs = std::min(facts.durationNs, lifeNs);
+    facts.memoryMost = facts.memoryMost > kPlausibleMemory ? 0 : facts.memoryMost;
     facts.contentLength = std::max<std::int64_t>(facts.contentLength, 0);
     terminate(facts.method);
     terminate(facts.uri);
@@ -132,6 +133,7 @@ PoolSnapshot takeSnapshot(const Segment& segment) {
         const std::uint64_t room =
             std::numeric_limits<std::uint64_t>::max() - snapshot.totals.requests;
         snapshot.totals.requests += std::min(room, worker.facts.requests);
+        snapshot.totals.memoryPeak = std::max(snapshot.totals.memoryPeak, worker.facts.memoryMost);
         ++(isActive(worker.stage) ? snapshot.active : snapshot.idle);
     }
     const std::uint32_t seen = segment.header().hints.activeSeen.load(std::memory_order_relaxed);

@@ -37,6 +37,7 @@ void poolFields(Encoder& out, const PoolSnapshot& pool) {
     out.number("max active processes", totals.maxActive);
     out.number("max children reached", totals.maxChildrenReached);
     out.number("slow requests", totals.slowRequests);
+    out.number("memory peak", totals.memoryPeak);
 }
 
 std::string_view orDash(const char* text) {

@@ -241,6 +241,30 @@ TEST(PoolWriter, an_implausible_count_adds_nothing) {
     EXPECT_EQ(takeSnapshot(board.segment).totals.requests, 0U);
 }
 
+TEST(PoolWriter, the_memory_peak_outlives_requests_and_workers) {
+    Board board(1);
+    PoolWriter pool(board.segment);
+    const auto peak = [&] { return takeSnapshot(board.segment).totals.memoryPeak; };
+    pool.prepareSlot(0);
+    SlotWriter worker(board.segment, 0);
+    worker.begin(10, monotonicNs(), wallNs());
+    worker.requestDone(1, 1, 7000);
+    worker.requestDone(1, 1, 5000);
+    EXPECT_EQ(peak(), 7000U);
+    pool.retireSlot(0);
+    EXPECT_EQ(peak(), 7000U);
+    pool.addRetired({.memoryPeak = 6000});
+    EXPECT_EQ(peak(), 7000U);
+    pool.addRetired({.memoryPeak = 8000});
+    EXPECT_EQ(peak(), 8000U);
+    pool.prepareSlot(0);
+    SlotWriter(board.segment, 0).begin(11, monotonicNs(), wallNs());
+    board.segment.slot(0).facts.memoryMost = ~std::uint64_t{0};
+    EXPECT_EQ(peak(), 8000U) << "noise";
+    pool.retireSlot(0);
+    EXPECT_EQ(peak(), 8000U) << "noise";
+}
+
 TEST(PoolWriter, a_slot_given_to_nobody_adds_nothing) {
     Board board(1);
     PoolWriter pool(board.segment);
@@ -258,16 +282,17 @@ TEST(PoolWriter, preparing_a_slot_takes_back_the_order_to_leave) {
 
 TEST(PoolWriter, totals_are_carried_and_added) {
     SegmentIdentity what = identity(1);
-    what.carried = {10, 20, 30, 40, 50};
+    what.carried = {10, 20, 30, 40, 50, 60};
     Board board(what);
     PoolWriter pool(board.segment);
-    pool.addRetired({1, 2, 3, 4, 60});
+    pool.addRetired({1, 2, 3, 4, 60, 50});
     const Totals totals = takeSnapshot(board.segment).totals;
     EXPECT_EQ(totals.requests, 11U);
     EXPECT_EQ(totals.slowRequests, 22U);
     EXPECT_EQ(totals.maxChildrenReached, 33U);
     EXPECT_EQ(totals.maxActive, 40U);
     EXPECT_EQ(totals.maxListenQueue, 60U);
+    EXPECT_EQ(totals.memoryPeak, 60U);
 }
 
 TEST(PoolWriter, sums_stop_at_the_top) {

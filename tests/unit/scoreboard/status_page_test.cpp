@@ -92,7 +92,8 @@ constexpr const char* kBriefText =
     "total processes:      2\n"
     "max active processes: 1\n"
     "max children reached: 0\n"
-    "slow requests:        0\n";
+    "slow requests:        0\n"
+    "memory peak:          0\n";
 
 constexpr const char* kWorkersText =
     "\n************************\n"
@@ -136,7 +137,7 @@ constexpr const char* kPoolJson =
     R"({"pool":"www","process manager":"dynamic","start time":1795216320,"start since":0,)"
     R"("accepted conn":3,"listen queue":0,"max listen queue":0,"listen queue len":4096,)"
     R"("idle processes":1,"active processes":1,"total processes":2,"max active processes":1,)"
-    R"("max children reached":0,"slow requests":0)";
+    R"("max children reached":0,"slow requests":0,"memory peak":0)";
 
 TEST_F(StatusPageTest, brief_json) {
     EXPECT_EQ(json(false), std::string(kPoolJson) + "}");
@@ -196,6 +197,7 @@ constexpr const char* kPoolHtml =
     "<tr><th>max active processes</th><td>1</td></tr>\n"
     "<tr><th>max children reached</th><td>0</td></tr>\n"
     "<tr><th>slow requests</th><td>0</td></tr>\n"
+    "<tr><th>memory peak</th><td>0</td></tr>\n"
     "";
 constexpr const char* kHeadRowHtml =
     "</table>\n"
@@ -222,6 +224,7 @@ constexpr const char* kPoolXml =
     "<max-active-processes>1</max-active-processes>\n"
     "<max-children-reached>0</max-children-reached>\n"
     "<slow-requests>0</slow-requests>\n"
+    "<memory-peak>0</memory-peak>\n"
     "";
 constexpr const char* kMetrics =
     "# HELP phpfpm_up Could pool www using a dynamic PM on PHP-FPM be reached?\n"
@@ -264,6 +267,9 @@ constexpr const char* kMetrics =
     "'request_slowlog_timeout' value.\n"
     "# TYPE phpfpm_slow_requests counter\n"
     "phpfpm_slow_requests 0\n"
+    "# HELP phpfpm_memory_peak The memory usage peak since FPM has started.\n"
+    "# TYPE phpfpm_memory_peak gauge\n"
+    "phpfpm_memory_peak 0\n"
     "# EOF\n"
     "";
 
@@ -307,7 +313,7 @@ TEST_F(StatusPageTest, openmetrics_brief_or_full) {
 
 TEST_F(StatusPageTest, openmetrics_have_every_number) {
     pool_.takenWallNs = kStart + 61 * kNsPerSecond;
-    pool_.totals = {11, 12, 13, 14, 15};
+    pool_.totals = {11, 12, 13, 14, 15, 20};
     pool_.listenPending = 16;
     pool_.listenLimit = 19;
     pool_.idle = 17;
@@ -317,7 +323,7 @@ TEST_F(StatusPageTest, openmetrics_have_every_number) {
          {"up 1", "start_since 61", "accepted_connections 11", "slow_requests 12",
           "max_children_reached 13", "max_active_processes 14", "max_listen_queue 15",
           "listen_queue 16", "idle_processes 17", "active_processes 18", "total_processes 35",
-          "listen_queue_length 19"}) {
+          "listen_queue_length 19", "memory_peak 20"}) {
         EXPECT_NE(metrics.find("\nphpfpm_" + std::string(line) + "\n"), std::string::npos) << line;
     }
 }
@@ -368,7 +374,7 @@ TEST_F(StatusPageTest, process_manager_names) {
 
 TEST_F(StatusPageTest, all_pool_numbers_have_their_place) {
     pool_.takenWallNs = kStart + 61 * kNsPerSecond + 999;
-    pool_.totals = {11, 12, 13, 14, 15};
+    pool_.totals = {11, 12, 13, 14, 15, 20};
     pool_.listenPending = 16;
     pool_.idle = 17;
     pool_.active = 18;
@@ -379,6 +385,7 @@ TEST_F(StatusPageTest, all_pool_numbers_have_their_place) {
     EXPECT_EQ(page["max children reached"], 13);
     EXPECT_EQ(page["max active processes"], 14);
     EXPECT_EQ(page["max listen queue"], 15);
+    EXPECT_EQ(page["memory peak"], 20);
     EXPECT_EQ(page["listen queue"], 16);
     EXPECT_EQ(page["idle processes"], 17);
     EXPECT_EQ(page["active processes"], 18);
@@ -461,7 +468,7 @@ TEST_F(StatusPageTest, no_value_can_forge_a_line_of_text) {
     pool_.name = nasty;
     const std::string body = text(true);
     EXPECT_NE(body.find("user:                 a\\x0D\\x0Ab\\x09\\x1B\\x7F\n"), std::string::npos);
-    EXPECT_EQ(std::count(body.begin(), body.end(), '\n'), 14 + 2 * 15);
+    EXPECT_EQ(std::count(body.begin(), body.end(), '\n'), 15 + 2 * 15);
 }
 
 TEST_F(StatusPageTest, sane_text_values_are_shown_as_they_are) {
@@ -489,7 +496,7 @@ TEST_F(StatusPageTest, noise_in_slots_gives_sane_pages) {
         ASSERT_EQ(snapshot.idle + snapshot.active, snapshot.workers.size());
         const std::string page = renderStatus(snapshot, {StatusFormat::text, true}).body;
         ASSERT_EQ(static_cast<std::size_t>(std::count(page.begin(), page.end(), '\n')),
-                  14 + 15 * snapshot.workers.size());
+                  15 + 15 * snapshot.workers.size());
         const auto json = nlohmann::json::parse(
             renderStatus(snapshot, {StatusFormat::json, true}).body, nullptr, false);
         ASSERT_FALSE(json.is_discarded());
