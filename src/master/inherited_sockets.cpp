@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kMaxVariables = 256;
 constexpr std::size_t kMaxKey = 255;
+constexpr int kMaxRefusals = 256;  // that are named: a variable has room for many thousands
 
 /// Nobody else may have it, and workers block in accept: whatever it was, it is now as our own.
 void makeOurs(int fd) {
@@ -74,8 +75,13 @@ bool InheritedSockets::isTaken(int fd) const {
 
 void InheritedSockets::addEntry(const SocketEntry& entry) {
     const auto refuse = [&](const std::string& why) {
-        note(LogLevel::warning, fmt::format("the inherited socket fd={}, \"{}\" is not used: {}",
-                                            entry.number, entry.key, why));
+        if (++refusals_ <= kMaxRefusals) {
+            note(LogLevel::warning,
+                 fmt::format("the inherited socket fd={}, \"{}\" is not used: {}", entry.number,
+                             entry.key, why));
+        } else if (refusals_ == kMaxRefusals + 1) {
+            note(LogLevel::warning, "more entries of FPM_SOCKETS are not used");
+        }
     };
     const auto fd = parseDescriptor(entry.number);
     if (!fd) {

@@ -57,6 +57,7 @@ class InheritedSockets {
 
     std::vector<Socket> sockets_;
     std::vector<std::pair<LogLevel, std::string>> notes_;
+    int refusals_ = 0;
 };
 
 }  // namespace muster::master

@@ -214,6 +214,16 @@ def test_many_variables_end(daemon, passed):
 
 
 @muster_only
+def test_a_flood_of_entries_is_no_flood_of_lines(daemon, passed):
+    daemon.configure()
+    passed.start({}, {"FPM_SOCKETS": "=," * 50000})
+    warnings = [line for line in daemon.stderr.lines() if "is not used" in line]
+    assert len(warnings) == 256
+    assert at(daemon, "WARNING", "more entries of FPM_SOCKETS are not used")
+    daemon.assert_serves()
+
+
+@muster_only
 def test_neither_numbers_nor_sockets_reach_others(arena, daemon, passed):
     path = arena.script("env.php", "<?php echo json_encode(getenv());")
     daemon.configure({"www": {"clear_env": "no"}, "api": {}})
