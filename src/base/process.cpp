@@ -185,6 +185,7 @@ namespace {
 
 char* titleStart = nullptr;
 std::size_t titleRoom = 0;
+std::vector<std::string>* environment = nullptr;  ///< owns what environ points to, also when unset
 
 }  // namespace
 
@@ -204,14 +205,12 @@ void initProcessTitle(int argc, char** argv) {
             end += std::strlen(environ[count]) + 1;
         }
     }
-    char** copy = static_cast<char**>(std::calloc(count + 1, sizeof(char*)));
-    if (copy == nullptr) {
-        return;
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-        copy[i] = ::strdup(environ[i]);
-    }
-    environ = copy;  // lives as long as the process, like the block it replaces
+    // Both live as long as the process, like the block they replace.
+    environment = new std::vector<std::string>(environ, environ + count);
+    auto* pointers = new char* [count + 1] {};
+    std::transform(environment->begin(), environment->end(), pointers,
+                   [](std::string& text) { return text.data(); });
+    environ = pointers;
     titleStart = argv[0];
     titleRoom = static_cast<std::size_t>(end - argv[0]);
 }
