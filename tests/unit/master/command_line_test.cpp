@@ -5,7 +5,7 @@
 
 #include <fstream>
 #include <iterator>
-#include <regex>
+#include <sstream>
 
 namespace muster::master {
 namespace {
@@ -115,12 +115,19 @@ TEST(CommandLine, the_manual_page_names_every_option_of_the_usage_text) {
     std::ifstream file(MUSTER_SOURCE_DIR "/docs/man/muster.8");
     const std::string page((std::istreambuf_iterator<char>(file)), {});
     const std::string usage = usageText("muster");
-    const std::regex option(R"(^  (-\w)(, (--[\w-]+))?)", std::regex::multiline);
+    std::istringstream lines(usage);
     int found = 0;
-    for (std::sregex_iterator it(usage.begin(), usage.end(), option), end; it != end; ++it) {
-        for (const std::string& name : {it->str(1), it->str(3)}) {
-            const std::string written = std::regex_replace(name, std::regex("-"), "\\-");
-            EXPECT_NE(page.find(written), std::string::npos) << name;
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("  -")) {
+            continue;
+        }
+        std::istringstream words(line);
+        for (std::string word; words >> word && word.starts_with('-');) {
+            std::string written;
+            for (const char c : word.substr(0, word.find(','))) {
+                written += c == '-' ? "\\-" : std::string(1, c);
+            }
+            EXPECT_NE(page.find(written), std::string::npos) << word;
         }
         ++found;
     }
