@@ -1,0 +1,221 @@
+"""A php-fpm and a muster of one configuration that serve, and the log lines both write."""
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import re
+import struct
+import termios
+import zlib
+
+from harness import config, processes
+from harness.arena import Arena
+from harness.background import Task
+from harness.daemon import Daemon
+from harness.logs import LogFile
+from harness.program import is_reference
+from harness.waiting import wait_until
+
+from . import output
+from .programs import ORACLE
+
+# Does what the request's body lists: [["stdout" | "stderr" | "log" | "wait" | …, bytes], …].
+PLAYER = r"""<?php
+$files = ['stdout' => fopen('php://stdout', 'w'), 'stderr' => fopen('php://stderr', 'w')];
+foreach (json_decode(file_get_contents('php://input')) as [$what, $bytes]) {
+    $bytes = base64_decode($bytes);
+    if ($what === 'log') {
+        error_log($bytes);
+    } elseif ($what === 'notice') {
+        trigger_error($bytes);
+    } elseif ($what === 'exception') {
+        throw new Exception($bytes);
+    } elseif ($what === 'wait') {
+        file_put_contents("$bytes.part", getmypid());
+        rename("$bytes.part", "$bytes.at");
+        while (!file_exists("$bytes.go")) {
+            usleep(1000);
+            clearstatcache();
+        }
+    } else {
+        fwrite($files[$what], $bytes);
+    }
+}
+echo getmypid();
+"""
+
+
+class ServedDaemon(Daemon):
+    """A daemon of either program, and requests whose effects on logs are in before the next one."""
+
+    def __init__(self, arena, identity, program):
+        super().__init__(arena, identity, "d")
+        self.program, self._waits = program, 0
+        self.compare_descriptors = False
+        self.allow_log(".*")
+        self.player = arena.script("player.php", PLAYER)
+        arena.daemons.append(self)
+
+    def command(self, *arguments):
+        return [self.program, "-n", "-y", self.conf, *arguments]
+
+    @property
+    def is_oracle(self):
+        return self.program == ORACLE
+
+    def set_up(self, pools, globals_, *arguments, wait=True):
+        """Texts may hold {dir}; "tcp" as an address stands for a free port."""
+        filled = {}
+        for name, directives in pools.items():
+            filled[name] = {
+                key: self.fill(value) if value is not None else None
+                for key, value in directives.items()
+            }
+            if filled[name].get("listen") == "tcp":
+                filled[name]["listen"] = f"127.0.0.1:{config.free_port()}"
+        self.configure(filled, {key: self.fill(value) for key, value in globals_.items()})
+        self.start(*arguments, wait=wait)
+        for name in self.pools:
+            self.wait_workers(1, name)
+        return self
+
+    def fill(self, value):
+        if isinstance(value, list):
+            return [self.fill(one) for one in value]
+        return value.replace("{dir}", self.dir)
+
+    def file(self, name):
+        return LogFile(f"{self.dir}/{name}")
+
+    def worker(self, pool="www"):
+        (pid,) = self.wait_workers(1, pool)
+        return pid
+
+    def drained(self, pid):
+        """Returns once whoever reads the worker's streams has read them empty."""
+        for number in (1, 2):
+            try:
+                fd = os.open(f"/proc/{pid}/fd/{number}", os.O_RDONLY | os.O_NONBLOCK)
+            except OSError:  # the worker has gone
+                return
+            try:
+                if os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:"):
+                    wait_until(lambda fd=fd: unread(fd) == 0, "the worker's output is read")
+            finally:
+                os.close(fd)
+
+    def play(self, actions, pool="www", **more):
+        """Actions in one request; "wait" lets what was written before be read before the rest."""
+        script, waits = [], []
+        for what, data in actions:
+            if what == "wait":
+                self._waits += 1
+                data = f"{self.arena.scratch}/wait{self._waits}".encode()
+                waits.append(data.decode())
+            script.append([what, base64.b64encode(data).decode()])
+        body = json.dumps(script).encode()
+        task = Task(self.get, self.player, pool, "POST", body=body, **more)
+        for wait in waits:
+            wait_until(lambda wait=wait: os.path.exists(f"{wait}.at"), "the script waits")
+            with open(f"{wait}.at", encoding="ascii") as file:
+                self.drained(int(file.read()))
+            with open(f"{wait}.go", "w", encoding="ascii"):
+                pass
+        answer = task.result()
+        if answer.text.isdigit():
+            self.drained(int(answer.text))
+        return answer
+
+    def play_and_kill(self, actions, pool, pid):
+        """The same for a worker that dies at the end of it; its output need not be read."""
+        self._waits += 1
+        place = f"{self.arena.scratch}/wait{self._waits}"
+        script = [*actions, ("wait", place.encode())]
+        script = [[what, base64.b64encode(data).decode()] for what, data in script]
+        task = Task(self.get, self.player, pool, "POST", body=json.dumps(script).encode())
+        wait_until(lambda: os.path.exists(f"{place}.at"), "the script waits")
+        processes.kill_hard(pid)
+        return task.result()
+
+    def finish(self, number):
+        self.signal(number)
+        return self.wait_exit()
+
+
+def unread(fd):
+    return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
+
+
+@contextlib.contextmanager
+def serving(programs, identity, pools, globals_=None, *arguments, wait=True):
+    """[php-fpm, muster], up with the same configuration."""
+    arenas, daemons = [], []
+    try:
+        for program in (ORACLE, programs.candidate(identity)):
+            arena = Arena(identity)
+            arenas.append(arena)
+            daemon = ServedDaemon(arena, identity, program)
+            daemons.append(daemon)
+            daemon.set_up(pools, globals_ or {}, *arguments, wait=wait)
+        yield daemons
+        for daemon in daemons:
+            if daemon.poll() is None:
+                daemon.exit_expected = True
+                daemon.signal(15)
+                daemon.wait_exit()
+    finally:
+        for daemon in daemons:
+            if daemon.master is not None and daemon.poll() is None:
+                for pid in [daemon.master, *processes.descendants(daemon.master)]:
+                    processes.kill_hard(pid)
+                daemon.wait_exit()
+        for arena in arenas:
+            arena.keep_sockets = True
+            arena.close()
+
+
+NEUTRAL = [
+    (re.compile(r"\b(child|pid) \d+"), r"\1 N"),
+    (re.compile(r"after \d+\.\d{6} seconds"), "after T seconds"),
+    (re.compile(r"\(\d+\.\d{6} sec\)"), "(T sec)"),
+    (re.compile(r"fd=\d+"), "fd=N"),
+    # Where in the program, at debug level; php-fpm has a NUL byte behind it.
+    (re.compile(r"(NOTICE|WARNING|ERROR): (?:\w+|\(null\))\(\), line \d+: \0?"), r"\1: "),
+]
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def neutral(text, daemon):
+    """Lines without what differs from run to run."""
+    lines = []
+    for line in output.normalised(text):
+        line = line.replace(daemon.dir, "{dir}").replace(daemon.arena.dir, "{arena}")
+        for expression, replacement in NEUTRAL:
+            line = expression.sub(replacement, line)
+        lines.append(line)
+    return lines
+
+
+def bytes_of(log):
+    """A log as text that loses no byte."""
+    if not os.path.exists(log.path):
+        return ""
+    with open(log.path, "rb") as file:
+        return file.read().decode("latin-1")
+
+
+def escaped(lines):
+    """`control-bytes`: as muster writes what php-fpm lets through."""
+    if is_reference():
+        return lines
+    return [CONTROL.sub(lambda match: f"\\x{ord(match[0]):02X}", line) for line in lines]
+
+
+def short(line):
+    """Comparable and readable: a long line by its size, check sum and ends."""
+    if len(line) <= 200:
+        return line
+    data = line.encode("latin-1")
+    return f"{line[:90]} <{len(data)} bytes, {zlib.crc32(data):08x}> {line[-60:]}"
