@@ -7,6 +7,7 @@ find_package(tl-expected REQUIRED)
 pkg_check_modules(LIBEVENT REQUIRED IMPORTED_TARGET libevent_core)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(ACL REQUIRED IMPORTED_TARGET libacl)
+pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
 pkg_check_modules(APPARMOR REQUIRED IMPORTED_TARGET libapparmor)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 

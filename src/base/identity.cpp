@@ -7,6 +7,8 @@
 
 #include <vector>
 
+#include "base/root_directory.h"
+
 namespace muster {
 namespace {
 
@@ -55,19 +57,31 @@ bool isNumericId(const std::string& text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-Result<void> dropPrivileges(const Identity& identity) {
+Result<void> dropPrivileges(const Identity& identity, RootChange rootChange) {
     if (identity.gid != 0) {
         if (::setgid(identity.gid) < 0) {
             return errnoError("failed to setgid(" + std::to_string(identity.gid) + ")");
         }
     }
     if (identity.uid != 0) {
-        if (::initgroups(identity.userName.c_str(), identity.gid) < 0) {
-            return errnoError("failed to initgroups(" + identity.userName + ", " +
+        if (::initgroups(identity.groupsOf.c_str(), identity.gid) < 0) {
+            return errnoError("failed to initgroups(" + identity.groupsOf + ", " +
                               std::to_string(identity.gid) + ")");
+        }
+        const bool keeps = rootChange == RootChange::later;
+        if (auto kept = keeps ? keepPermitted(true) : Result<void>{}; !kept) {
+            return kept;
         }
         if (::setuid(identity.uid) < 0) {
             return errnoError("failed to setuid(" + std::to_string(identity.uid) + ")");
+        }
+        if (keeps) {
+            if (auto reduced = reduceToChroot(); !reduced) {
+                return reduced;
+            }
+            if (auto ended = keepPermitted(false); !ended) {
+                return ended;
+            }
         }
         if (::setuid(0) == 0) {
             return plainError("privileges could be regained after setuid(" +

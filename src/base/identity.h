@@ -28,12 +28,16 @@ struct UserEntry {
 struct Identity {
     uid_t uid = 0;
     gid_t gid = 0;
-    std::string userName;  ///< for initgroups(3) and USER; may be empty for a numeric user
-    std::string home;      ///< for HOME; may be empty
+    std::string groupsOf;  ///< whose supplementary groups: for initgroups(3)
+    std::string userName;  ///< for USER; empty for a user given as a number
+    std::string home;      ///< for HOME; empty likewise
 };
+
+/// Whether a process keeps the right to change its root once (root_directory.h) as another user.
+enum class RootChange { no, later };
 
 /// setgid, initgroups, setuid, in this order, for good; uid 0 / gid 0 are not called (spec
 /// lifecycle §5.8). Verified afterwards: a process that can get root back is an error.
-Result<void> dropPrivileges(const Identity& identity);
+Result<void> dropPrivileges(const Identity& identity, RootChange rootChange);
 
 }  // namespace muster

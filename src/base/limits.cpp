@@ -1,4 +1,4 @@
-// RLIMIT_NOFILE.
+// RLIMIT_NOFILE, RLIMIT_CORE and the nice value.
 #include "base/limits.h"
 
 #include <sys/resource.h>
@@ -6,17 +6,42 @@
 #include <algorithm>
 
 namespace muster {
+namespace {
 
-Result<void> limitOpenFiles(int files) {
-    const auto value = static_cast<rlim_t>(files);
-    const rlimit limit{value, value};
-    if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        return errnoError(
-            "failed to set rlimit_files for this pool. Please check your system limits or decrease "
-            "rlimit_files. setrlimit(RLIMIT_NOFILE, " +
-            std::to_string(files) + ")");
+auto resourceOf(Limited what) {
+    return what == Limited::files ? RLIMIT_NOFILE : RLIMIT_CORE;
+}
+
+rlim_t kernelValue(int value) {
+    return value == kNoLimit ? RLIM_INFINITY : static_cast<rlim_t>(value);
+}
+
+Result<void> apply(Limited what, const rlimit& limit, int value) {
+    if (::setrlimit(resourceOf(what), &limit) < 0) {
+        const std::string directive = what == Limited::files ? "rlimit_files" : "rlimit_core";
+        return errnoError("failed to set " + directive +
+                          " for this pool. Please check your system limits or decrease " +
+                          directive + ". setrlimit(" +
+                          (what == Limited::files ? "RLIMIT_NOFILE" : "RLIMIT_CORE") + ", " +
+                          std::to_string(value) + ")");
     }
     return {};
+}
+
+}  // namespace
+
+Result<void> setLimit(Limited what, int value) {
+    return apply(what, {kernelValue(value), kernelValue(value)}, value);
+}
+
+Result<void> allowLimit(Limited what, int value) {
+    rlimit limit{};
+    ::getrlimit(resourceOf(what), &limit);
+    if (limit.rlim_max >= kernelValue(value)) {
+        return {};
+    }
+    limit.rlim_max = kernelValue(value);
+    return apply(what, limit, value);
 }
 
 FileLimits openFileLimits() {
@@ -25,11 +50,33 @@ FileLimits openFileLimits() {
     return {limit.rlim_cur, limit.rlim_max};
 }
 
-void raiseSoftFileLimit(unsigned long files) {
+void restoreFileLimits(const FileLimits& limits) {
+    const rlimit limit{limits.soft, limits.hard};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void raiseFileLimit(unsigned long files) {
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = std::min(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, files));
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+    if (files <= limit.rlim_cur) {
+        return;
+    }
+    const rlimit wanted{files, std::max<rlim_t>(limit.rlim_max, files)};
+    if (::setrlimit(RLIMIT_NOFILE, &wanted) < 0) {
+        limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, files);
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int priority() {
+    return ::getpriority(PRIO_PROCESS, 0);
+}
+
+Result<void> setPriority(int value, const std::string& attempt) {
+    if (::setpriority(PRIO_PROCESS, 0, value) < 0) {
+        return errnoError(attempt);
+    }
+    return {};
 }
 
 }  // namespace muster

@@ -1,22 +1,40 @@
-// Resource limits of this process (setrlimit(2)).
+// Resource limits and priority of this process (setrlimit(2), setpriority(2)).
 #pragma once
 
 #include "base/result.h"
 
 namespace muster {
 
-/// Soft and hard RLIMIT_NOFILE = `files`. Raising the hard limit needs privileges.
-Result<void> limitOpenFiles(int files);
+/// What the directives rlimit_files and rlimit_core limit.
+enum class Limited { files, core };
 
-/// The present soft and hard limit of open files.
+inline constexpr int kNoLimit = -1;
+
+/// Soft and hard limit = `value`. Raising the hard limit needs privileges. The error has php-fpm's
+/// words, which speak of a pool for the global directives, too.
+Result<void> setLimit(Limited what, int value);
+
+/// Lets a child of this process, which may have lost its privileges, set `value`: raises the hard
+/// limit when it is lower. The soft limit stays. Errors as above.
+Result<void> allowLimit(Limited what, int value);
+
+/// Soft and hard limit of open files.
 struct FileLimits {
     unsigned long soft = 0;
     unsigned long hard = 0;
 };
 [[nodiscard]] FileLimits openFileLimits();
 
-/// Raises the soft limit to `files` (or to the hard limit when that is lower): a manager needs
-/// descriptors for its workers' pipes whatever its pool's scripts are allowed.
-void raiseSoftFileLimit(unsigned long files);
+/// Back to limits this process had before: what a manager needs is not for its scripts.
+void restoreFileLimits(const FileLimits& limits);
+
+/// Raises the soft limit to `files`, and the hard one where this process may (else only up to it):
+/// a manager needs descriptors for its workers' pipes whatever its pool's scripts are allowed.
+void raiseFileLimit(unsigned long files);
+
+/// The nice value of this process: -20 (first) … 19.
+[[nodiscard]] int priority();
+/// Lower values than the present one need privileges. The error is the kernel's.
+Result<void> setPriority(int value, const std::string& attempt);
 
 }  // namespace muster

@@ -155,6 +155,13 @@ Result<void> fillStandardStreams() {
     return {};
 }
 
+Result<void> becomeDumpable() {
+    if (::prctl(PR_SET_DUMPABLE, 1UL, 0UL, 0UL, 0UL) < 0) {
+        return errnoError("failed to prctl(PR_SET_DUMPABLE)");
+    }
+    return {};
+}
+
 Result<void> nullStandardStreams(std::initializer_list<int> fds) {
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null) {

@@ -68,6 +68,10 @@ void becomeSubreaper();
 /// to be opened would be taken for them.
 Result<void> fillStandardStreams();
 
+/// Other processes of the same user may trace this one and its crashes may leave core files, which
+/// the kernel denies to a process that changed its user (PR_SET_DUMPABLE).
+Result<void> becomeDumpable();
+
 /// Opens /dev/null over the given standard descriptors.
 Result<void> nullStandardStreams(std::initializer_list<int> fds);
 

@@ -36,6 +36,7 @@ std::string encodeInputs(const ManagerInputs& inputs) {
         {"dropPrivileges", inputs.dropPrivileges},
         {"uid", inputs.identity.uid},
         {"gid", inputs.identity.gid},
+        {"groupsOf", bytesOf(inputs.identity.groupsOf)},
         {"userName", bytesOf(inputs.identity.userName)},
         {"home", bytesOf(inputs.identity.home)},
         {"titlePrefix", bytesOf(inputs.titlePrefix)},
@@ -73,6 +74,7 @@ Result<ManagerInputs> decodeInputs(const std::string& text) {
         document.at("dropPrivileges").get_to(inputs.dropPrivileges);
         document.at("uid").get_to(inputs.identity.uid);
         document.at("gid").get_to(inputs.identity.gid);
+        inputs.identity.groupsOf = textOf(document.at("groupsOf"));
         inputs.identity.userName = textOf(document.at("userName"));
         inputs.identity.home = textOf(document.at("home"));
         inputs.titlePrefix = textOf(document.at("titlePrefix"));

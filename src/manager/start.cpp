@@ -11,8 +11,8 @@
 #include <optional>
 
 #include "base/io.h"
-#include "base/limits.h"
 #include "base/process.h"
+#include "manager/confinement.h"
 #include "manager/pool_manager.h"
 
 namespace muster::manager {
@@ -34,27 +34,17 @@ struct Manager {
     MessageChannel handOversOfWorkers;
 };
 
-/// As the user the master runs as: whatever needs its rights, and nothing else.
-Result<void> prepareWithPrivileges(Manager& manager) {
-    const config::PoolSettings& pool = manager.inputs.pool;
-    if (pool.rlimitFiles > 0 &&
-        static_cast<unsigned long>(pool.rlimitFiles) > openFileLimits().hard) {
-        // Only the hard limit is raised for the workers to come; a refusal is theirs to report.
-        [[maybe_unused]] const auto raised = limitOpenFiles(pool.rlimitFiles);
-    }
-    raiseSoftFileLimit(descriptorsFor(pool));
+Result<void> loadPlugin(Manager& manager) {
     auto runtime = loadRuntime("php");
     if (!runtime) {
         return tl::make_unexpected(runtime.error());
     }
     manager.workers.runtime = *runtime;
-    if (!pool.chdir.empty() && ::chdir(pool.chdir.c_str()) < 0) {
-        return errnoError("failed to chdir(" + pool.chdir + ")");
-    }
     return {};
 }
 
-Result<void> loadAsPoolUser(Manager& manager) {
+/// As the pool's user.
+Result<void> loadRuntimeOf(Manager& manager) {
     const ManagerInputs& inputs = manager.inputs;
     RuntimeConfig config;
     config.iniPath = inputs.iniPath;
@@ -137,6 +127,13 @@ int fail(Manager& manager, const Error& error) {
     return static_cast<int>(ManagerExit::cannotStart);
 }
 
+/// What php-fpm's workers would meet, each for itself: said once, in their words.
+int failAsChild(Manager& manager, const Error& error) {
+    const int status = fail(manager, error);
+    manager.log.error("[pool " + manager.inputs.pool.name + "] child failed to initialize");
+    return status;
+}
+
 void closeInheritedOnExec() {
     // dup2 across the exec cleared the flag: no program that a script starts may see these.
     for (const int fd : openDescriptors()) {
@@ -178,17 +175,21 @@ int managerMain() {
     if (auto attached = attachParts(manager); !attached) {
         return fail(manager, attached.error());
     }
-    if (auto prepared = prepareWithPrivileges(manager); !prepared) {
-        return fail(manager, prepared.error());
-    }
-    if (manager.inputs.dropPrivileges) {
-        if (auto dropped = dropPrivileges(manager.inputs.identity); !dropped) {
-            return fail(manager, dropped.error());
-        }
-    }
-    if (auto loaded = loadAsPoolUser(manager); !loaded) {
+    if (auto loaded = loadPlugin(manager); !loaded) {
         return fail(manager, loaded.error());
     }
+    Confinement confinement(manager.inputs, manager.log);
+    if (auto confined = confinement.becomePoolUser(descriptorsFor(manager.inputs.pool));
+        !confined) {
+        return failAsChild(manager, confined.error());
+    }
+    if (auto loaded = loadRuntimeOf(manager); !loaded) {
+        return fail(manager, loaded.error());
+    }
+    if (auto confined = confinement.enterPlace(); !confined) {
+        return failAsChild(manager, confined.error());
+    }
+    manager.workers.rights = confinement.forWorkers();
     auto signals =
         SignalPipe::install({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});
     if (!signals) {

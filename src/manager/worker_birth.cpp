@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/limits.h"
 #include "base/process.h"
 #include "manager/worker_environment.h"
 #include "worker/worker.h"
@@ -26,7 +25,7 @@ void setUpStdio(const WorkerPlace& place) {
 std::vector<int> allowedDescriptors(const WorkerTemplate& shared, const WorkerPlace& place) {
     std::vector<int> allowed = shared.runtimeFds;
     for (const int fd : {shared.listenFd, shared.accessLogFd, shared.wakeFd, shared.handOverFd,
-                         place.workerOrders.fd()}) {
+                         place.workerOrders.fd(), int{kErrorLogFd}}) {
         if (fd >= 0) {
             allowed.push_back(fd);
         }
@@ -39,12 +38,11 @@ int setUpInChild(const WorkerTemplate& shared, const WorkerPlace& place, pid_t m
     const ManagerInputs& inputs = *shared.inputs;
     setUpStdio(place);
     closeAllExcept(allowedDescriptors(shared, place));
-    shared.log->setTarget(STDERR_FILENO, false);
-    shared.log->setStyle(log::ErrorLog::Style::worker);
-    if (inputs.pool.rlimitFiles > 0) {
-        if (auto limited = limitOpenFiles(inputs.pool.rlimitFiles); !limited) {
-            shared.log->error("[pool " + inputs.pool.name + "] " + limited.error().text());
-        }
+    const std::string prefix = "[pool " + inputs.pool.name + "] ";
+    if (auto confined = confineWorker(shared.rights, *shared.log, prefix); !confined) {
+        shared.log->error(prefix + confined.error().text());
+        shared.log->error(prefix + "child failed to initialize");
+        return static_cast<int>(worker::WorkerExit::cannotStart);
     }
     applyWorkerEnvironment(inputs.pool, inputs.identity);
     worker::WorkerInputs worker;
@@ -60,6 +58,7 @@ int setUpInChild(const WorkerTemplate& shared, const WorkerPlace& place, pid_t m
     worker.accessFormat = shared.accessFormat;
     worker.allowedClients = shared.allowedClients;
     worker.log = shared.log;
+    worker.errorLogFd = kErrorLogFd;
     worker.manager = manager;
     worker.master = inputs.masterPid;
     worker.title = inputs.titlePrefix + "pool " + inputs.pool.name;

@@ -14,6 +14,7 @@
 #include "base/unique_fd.h"
 #include "log/access_format.h"
 #include "log/error_log.h"
+#include "manager/confinement.h"
 #include "manager/inputs.h"
 #include "scoreboard/segment.h"
 #include "worker/allowed_clients.h"
@@ -30,6 +31,7 @@ struct WorkerTemplate {
     log::ErrorLog* log = nullptr;
     const log::AccessFormat* accessFormat = nullptr;
     const worker::AllowedClients* allowedClients = nullptr;  ///< null: everybody
+    WorkerRights rights;
     int listenFd = -1;
     int accessLogFd = -1;
     int wakeFd = -1;

@@ -25,9 +25,11 @@ PoolIdentity ownIdentity(const config::PoolSettings& pool) {
         result.identity.userName = user->name;
         result.identity.home = user->home;
     }
-    for (const auto& [directive, value] :
-         {std::pair{"user", &pool.user}, std::pair{"group", &pool.group}}) {
-        if (!value->empty()) {
+    for (const auto& [directive, given] :
+         {std::pair{"user", !pool.user.empty()}, std::pair{"group", !pool.group.empty()},
+          std::pair{"chroot", !pool.chroot.empty()},
+          std::pair{"process.priority", pool.processPriority.has_value()}}) {
+        if (given) {
             result.notices.push_back(inPool(pool, std::string("'") + directive +
                                                       "' directive is ignored when FPM is not "
                                                       "running as root"));
@@ -47,16 +49,17 @@ Result<PoolIdentity> resolveIdentity(const config::PoolSettings& pool, bool runs
     Identity& identity = result.identity;
     if (isNumericId(pool.user)) {
         identity.uid = numericId<uid_t>(pool.user);
-        identity.userName = pool.user;  // initgroups(3) wants a name; USER stays unset below
+        identity.groupsOf = pool.user;  // initgroups(3) wants a name, known or not
         if (const auto user = findUser(identity.uid)) {
             identity.gid = user->gid;
+            identity.groupsOf = user->name;
         }
     } else if (!pool.user.empty()) {
         const auto user = findUser(pool.user);
         if (!user) {
             return plainError(inPool(pool, "cannot get uid for user '" + pool.user + "'"));
         }
-        identity = {user->uid, user->gid, user->name, user->home};
+        identity = {user->uid, user->gid, user->name, user->name, user->home};
     }
     if (isNumericId(pool.group)) {
         identity.gid = numericId<gid_t>(pool.group);

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/event_loop.h"
-#include "base/limits.h"
 #include "base/process.h"
 #include "base/signals.h"
 #include "config/configuration.h"
@@ -18,6 +17,7 @@
 #include "master/orphans.h"
 #include "master/pid_file.h"
 #include "master/pool_set.h"
+#include "master/process_limits.h"
 #include "master/service_manager.h"
 
 namespace muster::master {
@@ -63,6 +63,7 @@ class Master {
     int run(Prepared prepared);
 
   private:
+    bool takeRights(const config::GlobalSettings& global, std::vector<PoolPlan>& plans);
     Result<void> openListeners(std::vector<PoolPlan>& plans);
     void announceReload(const std::vector<PoolPlan>& plans,
                         const std::set<std::string>& kept) const;
@@ -110,6 +111,9 @@ int Master::run(Prepared prepared) {
     monitor_ = prepared.monitor;
     setProcessTitle(invocation_.titlePrefix + "master process (" + invocation_.configFile + ")");
     signalWatch_ = loop_.whenReadable(signals_.fd(), [this] { onSignals(); });
+    if (!takeRights(global_, prepared.pools)) {
+        return kExitConfiguration;
+    }
     if (auto opened = openListeners(prepared.pools); !opened) {
         log_.error(opened.error().text());
         listeners_.abandon();
@@ -130,6 +134,14 @@ int Master::run(Prepared prepared) {
                  [this](const PoolSet::Report& report) { started(report); });
     loop_.run();
     return cleanUp();
+}
+
+bool Master::takeRights(const config::GlobalSettings& global, std::vector<PoolPlan>& plans) {
+    if (auto set = applyGlobalPriority(global, invocation_.runsAsRoot, log_); !set) {
+        log_.error(set.error().text());
+        return false;
+    }
+    return resolveUsers(invocation_, plans, log_);
 }
 
 Result<void> Master::openListeners(std::vector<PoolPlan>& plans) {
@@ -298,6 +310,15 @@ void Master::reload() {
     service_.reloading();
     const std::set<std::string> before = listeners_.addresses();
     auto prepared = prepare(invocation_, log_, files_, false);
+    if (prepared) {
+        auto limited = applyGlobalLimits(prepared->global);
+        if (!limited) {
+            log_.error(limited.error().text());
+        }
+        if (!limited || !takeRights(prepared->global, prepared->pools)) {
+            prepared.reset();
+        }
+    }
     if (prepared) {
         if (auto opened = openListeners(prepared->pools); !opened) {
             log_.error(opened.error().text());
@@ -471,11 +492,9 @@ int masterMain(const Invocation& invocation) {
     if (!prepared) {
         return failInitialisation(log, kExitConfiguration);
     }
-    if (prepared->global.rlimitFiles > 0) {
-        if (auto limited = limitOpenFiles(prepared->global.rlimitFiles); !limited) {
-            log.error(limited.error().text());
-            return failInitialisation(log, kExitConfiguration);
-        }
+    if (auto limited = applyGlobalLimits(prepared->global); !limited) {
+        log.error(limited.error().text());
+        return failInitialisation(log, kExitConfiguration);
     }
     if (!prepared->global.daemonize) {
         Starter nobody(log);

@@ -151,21 +151,6 @@ Result<void> startErrorLog(const config::GlobalSettings& global, log::ErrorLog& 
     return files.open(global);
 }
 
-/// Who the pool's processes are. False: reported.
-bool identify(PoolPlan& plan, const Invocation& invocation, log::ErrorLog& log) {
-    auto identity =
-        resolveIdentity(plan.inputs.pool, invocation.runsAsRoot, invocation.line.allowRoot);
-    if (!identity) {
-        log.error(identity.error().text());
-        return false;
-    }
-    for (const std::string& notice : identity->notices) {
-        log.notice(notice);
-    }
-    plan.inputs.identity = identity->identity;
-    return true;
-}
-
 void logMessages(log::ErrorLog& log, const std::vector<config::Message>& messages, std::size_t from,
                  std::size_t to) {
     for (std::size_t i = from; i < to; ++i) {
@@ -205,6 +190,24 @@ Invocation describeInvocation(CommandLine line) {
     invocation.configFile = chooseConfigFile(line);
     invocation.line = std::move(line);
     return invocation;
+}
+
+bool resolveUsers(const Invocation& invocation, std::vector<PoolPlan>& plans, log::ErrorLog& log) {
+    bool sound = true;
+    for (PoolPlan& plan : plans) {
+        auto resolved =
+            resolveIdentity(plan.inputs.pool, invocation.runsAsRoot, invocation.line.allowRoot);
+        if (!resolved) {
+            log.error(resolved.error().text());
+            sound = false;
+            continue;
+        }
+        for (const std::string& notice : resolved->notices) {
+            log.notice(notice);
+        }
+        plan.inputs.identity = std::move(resolved->identity);
+    }
+    return sound;
 }
 
 std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log, LogFiles& files,
@@ -258,13 +261,6 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
     }
     if (!outcome.valid) {
         return std::nullopt;
-    }
-    if (invocation.line.action != Action::test) {  // -t resolves nobody (spec config §9)
-        for (PoolPlan& plan : prepared.pools) {
-            if (!identify(plan, invocation, log)) {
-                return std::nullopt;
-            }
-        }
     }
     prepared.global = global;
     prepared.configuration = std::move(outcome.configuration);

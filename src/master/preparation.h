@@ -1,5 +1,6 @@
 // From the command line and the configuration files to everything the pools need from outside:
-// read, checked, log files opened, users resolved. Start, -t and reload all come through here.
+// read, checked, log files opened; then users resolved. Start, -t and reload all come through here,
+// -t without the users.
 #pragma once
 
 #include <chrono>
@@ -49,6 +50,11 @@ struct Prepared {
 /// `openErrorLog`: at start and -t; a reload opens a changed error log only when all is well.
 [[nodiscard]] std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log,
                                               LogFiles& files, bool openErrorLog);
+
+/// Fills in whom the pools' processes become; logs every error, and notices about what only root
+/// can do. After the global priority and before the sockets (spec lifecycle §2 steps 8, 9, 13).
+[[nodiscard]] bool resolveUsers(const Invocation& invocation, std::vector<PoolPlan>& plans,
+                                log::ErrorLog& log);
 
 /// How long a drain may take: process_control_timeout, or a sane default when that is 0.
 [[nodiscard]] std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global);

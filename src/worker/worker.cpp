@@ -21,6 +21,12 @@ WorkerExit cannotStart(const WorkerInputs& inputs, const Error& error) {
     return WorkerExit::cannotStart;
 }
 
+void leaveErrorLog(const WorkerInputs& inputs) {
+    inputs.log->setTarget(STDERR_FILENO, false);
+    inputs.log->setStyle(log::ErrorLog::Style::worker);
+    ::close(inputs.errorLogFd);
+}
+
 }  // namespace
 
 WorkerExit runWorker(const WorkerInputs& inputs) {
@@ -44,6 +50,7 @@ WorkerExit runWorker(const WorkerInputs& inputs) {
     if (const auto started = inputs.runtime->startWorker(); !started) {
         return cannotStart(inputs, started.error());
     }
+    leaveErrorLog(inputs);
     unblockAllSignals();
 
     const WorkerExit exit = AcceptLoop(inputs, *signals, *waits, slot).run();

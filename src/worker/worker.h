@@ -58,7 +58,10 @@ struct WorkerInputs {
     int accessLogFd = -1;  ///< -1: no access log
     const log::AccessFormat* accessFormat = nullptr;
     const AllowedClients* allowedClients = nullptr;  ///< null: everybody
-    log::ErrorLog* log = nullptr;                    ///< already in worker style on fd 2
+    log::ErrorLog* log = nullptr;
+    /// Where `log` writes until the worker serves, so that nobody misses why it could not start;
+    /// then it is closed, for scripts must not reach it, and `log` turns to fd 2 in worker style.
+    int errorLogFd = -1;
     pid_t manager = 0;
     pid_t master = 0;
     std::string title;  ///< process title

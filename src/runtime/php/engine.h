@@ -7,10 +7,18 @@
 #include <string>
 
 #include <SAPI.h>
+#include <php.h>
+
+// These do not think of C++; the first comes with basic_functions.h otherwise.
+extern "C" {
+#include <ext/standard/php_filestat.h>
+#include <ext/standard/dl.h>
+#include <ext/standard/head.h>
+}
+
 #include <ext/standard/basic_functions.h>
 #include <ext/standard/info.h>
 #include <fopen_wrappers.h>
-#include <php.h>
 #include <php_ini.h>
 #include <php_main.h>
 #include <php_output.h>
@@ -21,12 +29,6 @@
 #include <zend_modules.h>
 #include <zend_signal.h>
 #include <zend_stream.h>
-
-// These do not think of C++.
-extern "C" {
-#include <ext/standard/dl.h>
-#include <ext/standard/head.h>
-}
 
 // PHP puts its own formatting functions over the C library's.
 #undef snprintf

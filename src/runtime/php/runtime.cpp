@@ -48,6 +48,8 @@ class PhpRuntime final : public Runtime {
         poweredBy_ = "X-Powered-By: PHP/" + engineVersion();
         applyPoolSettings(config.values, config.adminValues);
         keepWhatIsLoaded();
+        // A pool with a chroot changes its root after this: paths lead elsewhere then.
+        php_clear_stat_cache(true, nullptr, 0);
         return {};
     }
 

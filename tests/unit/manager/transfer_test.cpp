@@ -17,7 +17,7 @@ TEST(ManagerInputsTransfer, survives_the_round_trip_with_any_bytes) {
     inputs.pool.maxChildren = 7;
     inputs.pool.env = {{"B", "2\x80"}, {"A", "$HOME"}};
     inputs.dropPrivileges = true;
-    inputs.identity = {33, 34, "www-data", "/var/www"};
+    inputs.identity = {33, 34, "www-data", "web", "/var/www"};
     inputs.iniDefinitions = {{"memory_limit", "9M"}, {"x", "\xfe"}};
     inputs.logLevel = LogLevel::debug;
     inputs.stopTimeoutMs = 1234;

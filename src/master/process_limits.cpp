@@ -1,0 +1,29 @@
+// Global limits and priority, in php-fpm's words.
+#include "master/process_limits.h"
+
+#include "base/limits.h"
+
+namespace muster::master {
+
+Result<void> applyGlobalLimits(const config::GlobalSettings& global) {
+    if (global.rlimitFiles != 0) {
+        if (auto limited = setLimit(Limited::files, global.rlimitFiles); !limited) {
+            return limited;
+        }
+    }
+    return global.rlimitCore != 0 ? setLimit(Limited::core, global.rlimitCore) : Result<void>{};
+}
+
+Result<void> applyGlobalPriority(const config::GlobalSettings& global, bool runsAsRoot,
+                                 log::ErrorLog& log) {
+    if (!global.processPriority) {
+        return {};
+    }
+    if (!runsAsRoot) {
+        log.notice("'process.priority' directive is ignored when FPM is not running as root");
+        return {};
+    }
+    return setPriority(*global.processPriority, "Unable to set priority for the master process");
+}
+
+}  // namespace muster::master
