@@ -81,15 +81,15 @@ def test_one_of_several_pools_is_jailed(arena, daemon):
 
 @as_root
 def test_chdir_is_inside_and_scripts_leave_it_for_their_own(arena, daemon):
-    os.mkdir(f"{arena.site}/home")
-    arena.script("home/where.php", "<?php echo getcwd();")
+    os.mkdir(f"{arena.site}/tmp")
+    arena.script("tmp/where.php", "<?php echo getcwd();")
     arena.script("where.php", "<?php echo getcwd();")
-    daemon.configure({"jailed": {"chroot": arena.site, "chdir": "/home"}}).start()
+    daemon.configure({"jailed": {"chroot": arena.site, "chdir": "/tmp"}}).start()
     (worker,) = daemon.wait_workers(1, "jailed")
-    assert os.readlink(f"/proc/{worker}/cwd") == f"{arena.site}/home"
-    assert inside(daemon, "/home/where.php").text == "/home"
+    assert os.readlink(f"/proc/{worker}/cwd") == f"{arena.site}/tmp"
+    assert inside(daemon, "/tmp/where.php").text == "/tmp"
     assert inside(daemon, "/where.php").text == "/"
-    wait_until(lambda: os.readlink(f"/proc/{worker}/cwd") == f"{arena.site}/home", "back home")
+    wait_until(lambda: os.readlink(f"/proc/{worker}/cwd") == f"{arena.site}/tmp", "back home")
 
 
 @as_root
