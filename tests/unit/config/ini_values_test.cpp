@@ -48,7 +48,7 @@ TEST_F(IniValuesOf, sections_of_hosts_and_paths_do_not_count) {
 
 TEST_F(IniValuesOf, lines_that_are_not_understood_are_passed_over) {
     const IniValues values =
-        of(std::string("= 1\nword\na[] = 2\nb = (\n\0\nc = 3\n[open\nd = \"x\n", 46));
+        of(std::string("= 1\nword\na[] = 2\nb = (\n") + '\0' + "\nc = 3\n[open\nd = \"x\n");
     EXPECT_THAT(values, Contains(Pair("c", "3")));
     EXPECT_EQ(values.size(), 1U);
 }
