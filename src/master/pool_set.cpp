@@ -389,7 +389,10 @@ void PoolSet::reopenLogs() {
              .accessLog = accessLog != nullptr ? accessLog->get() : -1,
              .syslog = files_->syslog()});
         if (!sent) {
-            log_->error(fmt::format("[pool {}] manager {} could not be given its logs: {}",
+            // One that has just ended needs none; how it ended is said when it is reaped.
+            const bool gone = sent.error().code == std::errc::broken_pipe;
+            log_->write(gone ? LogLevel::debug : LogLevel::error,
+                        fmt::format("[pool {}] manager {} could not be given its logs: {}",
                                     incarnation.plan.inputs.pool.name,
                                     incarnation.generation->pid(), sent.error().text()));
         }

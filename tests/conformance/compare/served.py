@@ -15,7 +15,7 @@ from harness.arena import Arena
 from harness.background import Task
 from harness.daemon import Daemon
 from harness.logs import LogFile
-from harness.program import is_reference
+from harness.program import Identity, is_reference
 from harness.waiting import wait_until
 
 from . import output
@@ -63,7 +63,7 @@ class ServedDaemon(Daemon):
 
     @property
     def is_oracle(self):
-        return self.program == ORACLE
+        return self.program == ORACLE or is_reference()
 
     def set_up(self, pools, globals_, *arguments, wait=True):
         """Texts may hold {dir}; "tcp" as an address stands for a free port."""
@@ -76,6 +76,12 @@ class ServedDaemon(Daemon):
             if filled[name].get("listen") == "tcp":
                 filled[name]["listen"] = f"127.0.0.1:{config.free_port()}"
         self.configure(filled, {key: self.fill(value) for key, value in globals_.items()})
+        if self.globals["error_log"].startswith(self.dir):
+            self.log = LogFile(self.globals["error_log"])
+            folder = os.path.dirname(self.log.path)
+            if folder != self.dir:
+                os.mkdir(folder)
+                self.identity.give(folder)
         self.start(*arguments, wait=wait)
         for name in self.pools:
             self.wait_workers(1, name)
@@ -208,8 +214,6 @@ def bytes_of(log):
 
 def escaped(lines):
     """`control-bytes`: as muster writes what php-fpm lets through."""
-    if is_reference():
-        return lines
     return [CONTROL.sub(lambda match: f"\\x{ord(match[0]):02X}", line) for line in lines]
 
 
