@@ -193,8 +193,21 @@ Invocation describeInvocation(CommandLine line) {
 }
 
 bool resolveUsers(const Invocation& invocation, std::vector<PoolPlan>& plans, log::ErrorLog& log) {
-    return std::all_of(plans.begin(), plans.end(),
-                       [&](PoolPlan& plan) { return identify(plan, invocation, log); });
+    bool sound = true;
+    for (PoolPlan& plan : plans) {
+        auto resolved =
+            resolveIdentity(plan.inputs.pool, invocation.runsAsRoot, invocation.line.allowRoot);
+        if (!resolved) {
+            log.error(resolved.error().text());
+            sound = false;
+            continue;
+        }
+        for (const std::string& notice : resolved->notices) {
+            log.notice(notice);
+        }
+        plan.inputs.identity = std::move(resolved->identity);
+    }
+    return sound;
 }
 
 std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log, LogFiles& files,

@@ -51,7 +51,7 @@ struct Prepared {
 [[nodiscard]] std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log,
                                               LogFiles& files, bool openErrorLog);
 
-/// Fills in whom the pools' processes become; logs the first error, and notices about what only root
+/// Fills in whom the pools' processes become; logs every error, and notices about what only root
 /// can do. After the global priority and before the sockets (spec lifecycle §2 steps 8, 9, 13).
 [[nodiscard]] bool resolveUsers(const Invocation& invocation, std::vector<PoolPlan>& plans,
                                 log::ErrorLog& log);
