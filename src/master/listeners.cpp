@@ -131,7 +131,7 @@ std::set<std::string> Listeners::addresses() const {
     return all;
 }
 
-void Listeners::announceKept(const std::string& address) const {
+void Listeners::announceOpen(const std::string& address) const {
     if (const auto kept = listeners_.find(address); kept != listeners_.end()) {
         say_(LogLevel::notice, fmt::format("using inherited socket fd={}, \"{}\"",
                                            kept->second.fd.get(), kept->second.key));

@@ -39,8 +39,8 @@ class Listeners {
     void abandon();
 
     [[nodiscard]] std::set<std::string> addresses() const;
-    /// Says that the next generation inherits the socket of this address.
-    void announceKept(const std::string& address) const;
+    /// Says that the next generation finds the socket of this address open.
+    void announceOpen(const std::string& address) const;
 
   private:
     struct Listener {

@@ -65,8 +65,7 @@ class Master {
   private:
     bool takeRights(const config::GlobalSettings& global, std::vector<PoolPlan>& plans);
     Result<void> openListeners(std::vector<PoolPlan>& plans);
-    void announceReload(const std::vector<PoolPlan>& plans,
-                        const std::set<std::string>& kept) const;
+    void announceReload(const std::vector<PoolPlan>& plans, std::set<std::string> addresses) const;
     void announceReady();
     void started(const PoolSet::Report& report);
     void reload();
@@ -354,16 +353,20 @@ void Master::reload() {
 
 /// The lines of php-fpm's sequence, which log parsers wait for.
 void Master::announceReload(const std::vector<PoolPlan>& plans,
-                            const std::set<std::string>& kept) const {
+                            std::set<std::string> addresses) const {
     log_.notice(fmt::format("reloading: a new generation of {} pool{} starts beside the old one",
                             plans.size(), plans.size() == 1 ? "" : "s"));
     for (const PoolPlan& plan : plans) {
         const config::PoolSettings& pool = plan.inputs.pool;
         for (const std::string& address : {pool.listen, pool.statusListen}) {
-            if (kept.contains(address)) {
-                listeners_.announceKept(address);
+            if (addresses.erase(address) > 0) {
+                listeners_.announceOpen(address);
             }
         }
+    }
+    // php-fpm inherits all sockets, and closes those of removed pools when it knows them.
+    for (const std::string& address : addresses) {
+        listeners_.announceOpen(address);
     }
     log_.notice(fmt::format("fpm is running, pid {}", ::getpid()));
 }

@@ -170,6 +170,43 @@ def test_reload_on_target(programs, who, target, access):
     check(*records, *names)
 
 
+NEIGHBOURS = {
+    "kept": ["www", "tcp", "more"],
+    "removed": ["www", "more"],
+    "first removed": ["tcp", "more"],
+    "added": ["www", "tcp", "more", "new"],
+}
+
+
+@pytest.mark.parametrize("detached", [False, True], ids=["foreground", "daemonized"])
+@pytest.mark.parametrize("pools_then", NEIGHBOURS)
+def test_reload_with_several_pools(programs, who, pools_then, detached):
+    """Sockets of both kinds; the lines may name them in another order."""
+    records = []
+    pools = {"www": {}, "tcp": {"listen": "tcp"}, "more": {"catch_workers_output": "yes"}}
+    with served.serving(programs, who, pools, {}, detached=detached) as both:
+        for daemon in both:
+            port = daemon.address("tcp").rpartition(":")[2]
+            then = {
+                name: {"listen": daemon.address(name)} if name == "tcp" else {}
+                for name in NEIGHBOURS[pools_then]
+            }
+            daemon.configure(then)
+            mark = daemon.log.mark()
+            daemon.signal(signal.SIGUSR2)
+            daemon.log.wait_for("systemd monitor", since=mark)
+            if detached:
+                with open(daemon.pid_file, encoding="ascii") as file:
+                    daemon.master = int(file.read())
+            daemon.finish(signal.SIGTERM)
+            lines = [line.replace(port, "PORT") for line in recorded(daemon)["error.log"]]
+            first = next(at for at, line in enumerate(lines) if INHERITED.search(line))
+            last = first + sum(1 for line in lines if INHERITED.search(line))
+            lines[first:last] = sorted(set(lines[first:last]))
+            records.append({"lines": lines})
+    check(*records, "reload-line")
+
+
 @pytest.mark.parametrize("access", ["none", "access.log", "error/access.log"])
 @pytest.mark.parametrize("folder", ["there", "gone"])
 def test_reopening(programs, who, folder, access):

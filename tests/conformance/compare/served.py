@@ -65,7 +65,7 @@ class ServedDaemon(Daemon):
     def is_oracle(self):
         return self.program == ORACLE or is_reference()
 
-    def set_up(self, pools, globals_, *arguments, wait=True):
+    def set_up(self, pools, globals_, *arguments, wait=True, detached=False):
         """Texts may hold {dir}; "tcp" as an address stands for a free port."""
         filled = {}
         for name, directives in pools.items():
@@ -82,7 +82,11 @@ class ServedDaemon(Daemon):
             if folder != self.dir:
                 os.mkdir(folder)
                 self.identity.give(folder)
-        self.start(*arguments, wait=wait)
+        if detached:
+            result = self.start_detached(*arguments)
+            assert result.returncode == 0, result.stderr
+        else:
+            self.start(*arguments, wait=wait)
         for name in self.pools:
             self.wait_workers(1, name)
         return self
@@ -155,8 +159,9 @@ def unread(fd):
 
 
 @contextlib.contextmanager
-def serving(programs, identity, pools, globals_=None, *arguments, wait=True):
+def serving(programs, identity, pools, globals_=None, *arguments, wait=True, detached=False):
     """[php-fpm, muster], up with the same configuration."""
+    processes.adopt_orphans()
     arenas, daemons = [], []
     try:
         for program in (ORACLE, programs.candidate(identity)):
@@ -164,7 +169,7 @@ def serving(programs, identity, pools, globals_=None, *arguments, wait=True):
             arenas.append(arena)
             daemon = ServedDaemon(arena, identity, program)
             daemons.append(daemon)
-            daemon.set_up(pools, globals_ or {}, *arguments, wait=wait)
+            daemon.set_up(pools, globals_ or {}, *arguments, wait=wait, detached=detached)
         yield daemons
         for daemon in daemons:
             if daemon.poll() is None:
