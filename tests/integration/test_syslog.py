@@ -195,3 +195,14 @@ def test_reloads_change_between_file_and_syslog(arena, daemon, syslog):
     daemon.log.wait_for("said two")
     assert not syslog.find("said two")
     assert processes.descriptors(daemon.master)[2] == daemon.log.path
+
+
+@muster_only
+def test_a_pool_in_a_chroot_needs_no_socket_there(arena, daemon, syslog):
+    if not daemon.identity.is_root:
+        pytest.skip("chroot needs root")
+    to_syslog(daemon, {"chroot": arena.site, "security.limit_extensions": ".php"})
+    syslog.listen().start(daemon)
+    arena.script("say.php", "<?php error_log('from inside');")
+    daemon.get("/say.php", more={"SCRIPT_FILENAME": "/say.php", "DOCUMENT_ROOT": "/"})
+    syslog.wait_for("said into stderr: .*from inside")
