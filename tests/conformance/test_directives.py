@@ -37,8 +37,8 @@ POOL = {
     "group": "name",
     "listen": "listen",
     "listen.backlog": "integer",
-    "listen.acl_users": "text",
-    "listen.acl_groups": "text",
+    "listen.acl_users": "acl",
+    "listen.acl_groups": "acl",
     "listen.owner": "name",
     "listen.group": "name",
     "listen.mode": "mode",
@@ -118,6 +118,7 @@ VALUES = {
     ],
     "path": ["{dir}", "{dir}/file", "", "/nonexistent/x", "{dir}/$pool", "syslog", "file"],
     "text": TEXTS,
+    "acl": ["www-data", "daemon", "www-data,daemon", "no_such_name", *TEXTS],
 }
 # What a value would otherwise be refused for is not what is to be seen.
 COMPANY = {

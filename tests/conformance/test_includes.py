@@ -110,7 +110,7 @@ CASES = [
         code=78,
         says=("failed to include more than 5 files recursively",),
         differences=("line-numbers",),
-        place=3,
+        place=1,
     ),
     Case(
         "loop-to-itself",

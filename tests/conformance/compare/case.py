@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from .known import with_known_differences
+
 # "{dir}" in texts, arguments and environment stands for the case's own directory.
 GLOBAL = {"error_log": "{dir}/error.log"}
 POOL = {
@@ -36,6 +38,11 @@ class Case:
     differences: tuple = ()
     instead: tuple = ()  # ((php-fpm's words, muster's words), ...), explained by `differences`
     place: int = None  # line-numbers: the line muster must name
+    # Where muster is to do another thing altogether, as `differences` explain: its exit code and
+    # words it must say. Always, only for an ordinary user, or where it does not agree anyway.
+    otherwise: tuple = None
+    otherwise_user: tuple = None
+    may: tuple = None
 
     def but(self, **changes):
         return replace(self, **changes)
@@ -64,7 +71,7 @@ def conf_lines(pool_lines="", global_lines=""):
 
 def conforms(cases, **common):
     """Parametrises a test: each case, with what is common to all, once for everybody who runs it."""
-    cases = [case.but(**common) for case in cases]
+    cases = [with_known_differences(case.but(**common)) for case in cases]
     names = [case.id for case in cases]
     twice = {name for name in names if names.count(name) > 1}
     assert not twice, f"two cases of one name: {twice}"

@@ -52,9 +52,17 @@ def _empty_line(lines, case):
     ]
 
 
+def _control_bytes(lines, case):
+    return [
+        re.sub(r"[\x01-\x08\x0b-\x1f\x7f]", lambda byte: f"\\x{ord(byte.group()):02X}", line)
+        for line in lines
+    ]
+
+
 # What must be done to php-fpm's lines before they are compared.
 ON_EXPECTED = {
     "empty-line": _empty_line,
+    "control-bytes": _control_bytes,
     "syntax-errors": _syntax_errors,
     "line-numbers": _line_numbers,
 }
