@@ -111,6 +111,7 @@ CASES = [
         says=("failed to include more than 5 files recursively",),
         differences=("line-numbers",),
         place=1,
+        instead=(("from {dir}/fpm.conf at line 1", "from {dir}/fpm.conf at line 3"),),
     ),
     Case(
         "loop-to-itself",
@@ -124,8 +125,9 @@ CASES = [
         head("include = {dir}/a.conf"),
         {"a.conf": BAD},
         code=78,
-        differences=("line-numbers",),
-        place=3,
+        differences=("line-numbers", "all-problems"),
+        place=2,
+        instead=(("from {dir}/fpm.conf at line 2", "from {dir}/fpm.conf at line 3"),),
     ),
     Case(
         "relative-to-prefix",

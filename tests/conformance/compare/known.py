@@ -19,7 +19,7 @@ def shown_absolute(path):
 
 # (pattern over the whole id, differences, further changes of the case)
 KNOWN = [
-    (r"(global|pool)-[a-z_.]+=-?\d{10,}d?", ("huge-numbers",),
+    (r"(global|pool)-(?!user|group|listen\.(owner|group))[a-z_.]+=-?\d{10,}d?", ("huge-numbers",),
      {"otherwise": (78, ("unable to parse value for entry",))}),
     (r"(global|pool)-[a-z_.]+=(1\.5s?|1␣s|1ms|s)", ("odd-values",), {}),
     (r"mode-(garbage|8)", ("odd-values",), {}),
@@ -51,9 +51,10 @@ KNOWN = [
      {"otherwise": (78, ("failed to open configuration file",))}),
     (r"(env|response)-variable-fallback", ("fallbacks",), {"instead": (("= ab", "= afallbackb"),)}),
     (r"(env|response)-(control-byte|delete-byte|form-feed|vertical-tab)", ("control-bytes",), {}),
-    (r"env-(word-before-single|equals-first)|(or|and)-key|garbage|two-on-one-line|quote-over-lines"
-     r"|(env|response)-dollar-alone", ("syntax-errors",),
+    (r"env-(word-before-single|equals-first)|(or|and)-key|garbage|two-on-one-line|quote-over-lines",
+     ("syntax-errors",),
      {"otherwise": (78, ("syntax error", "fpm.conf:"))}),
+    (r"(env|response)-dollar-alone", ("lone-dollar",), {"otherwise": (0, ("= $\n",))}),
     (r"env-single-empty", ("syntax-errors",), {"otherwise": (78, ("value is NULL",))}),
     (r"nul-in-key", ("nul-bytes",), {"otherwise": (78, ("fpm.conf:9]",))}),
     (r"utf-16", ("all-problems",), {}),
