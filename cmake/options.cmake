@@ -21,6 +21,10 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_link_options(muster_options INTERFACE -Wl,-z,relro,-z,now)
 endif()
 
+if(MUSTER_FUZZ)
+  target_compile_options(muster_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

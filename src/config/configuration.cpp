@@ -18,9 +18,7 @@ void makeGlobalPathsAbsolute(GlobalSettings& global, const Marks& marks,
     if (!global.pid.empty() || marks.written.contains("pid")) {
         global.pid = absolutePath(global.pid, options.prefix, kStateDirectory);
     }
-    if (lowered(global.errorLog) == kSyslog) {
-        global.errorLog = kSyslog;
-    } else {
+    if (lowered(global.errorLog) != kSyslog) {
         global.errorLog = absolutePath(global.errorLog, options.prefix, kStateDirectory);
     }
 }

@@ -26,6 +26,10 @@ struct PoolDraft {
     Marks marks;
 };
 
+/// Bytes that $pool and ${NAME} may add to all values together: short lines must not become more
+/// than memory holds.
+inline constexpr std::size_t kMostExpanded = 64U << 20U;
+
 struct Draft {
     GlobalSettings global;
     Marks globalMarks;
@@ -35,6 +39,7 @@ struct Draft {
     bool parsed = true;
     bool processed = true;
     bool sectionsLost = false;  ///< a file or a section header could not be read: pools may lack
+    std::size_t expansionLeft = kMostExpanded;
 };
 
 [[nodiscard]] bool hasErrors(const std::vector<Message>& messages);

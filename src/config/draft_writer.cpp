@@ -9,11 +9,24 @@
 namespace muster::config {
 namespace {
 
-void replaceAll(std::string& text, std::string_view from, const std::string& to) {
-    for (std::size_t at = text.find(from); at != std::string::npos;
-         at = text.find(from, at + to.size())) {
-        text.replace(at, from.size(), to);
+constexpr std::string_view kPoolWord = "$pool";
+
+std::size_t occurrences(std::string_view text, std::string_view word) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(word); at != std::string_view::npos;
+         at = text.find(word, at + word.size())) {
+        ++count;
     }
+    return count;
+}
+
+std::string replaced(std::string_view text, std::string_view word, const std::string& by) {
+    std::string result;
+    for (std::size_t at = text.find(word); at != std::string_view::npos; at = text.find(word)) {
+        result.append(text.substr(0, at)).append(by);
+        text.remove_prefix(at + word.size());
+    }
+    return result.append(text);
 }
 
 }  // namespace
@@ -89,8 +102,9 @@ void DraftWriter::entry(const Statement& statement, const Origin& origin) {
         noteFailed(directive->name, origin);
         return;
     }
-    if (isText && place_ == Place::pool) {
-        replaceAll(value, "$pool", pool().settings.name);
+    if (isText && place_ == Place::pool && !expandPool(value, origin)) {
+        noteFailed(directive->name, origin);
+        return;
     }
     const SettingsRef settings{&draft_.global, place_ == Place::pool ? &pool().settings : nullptr};
     const auto stored = storeScalar(*directive, settings, value);
@@ -148,10 +162,28 @@ void DraftWriter::array(const Statement& statement, const Origin& origin) {
                   std::string(directive->expects));
         return;
     }
-    replaceAll(*value, "$pool", pool().settings.name);
+    if (!expandPool(*value, origin)) {
+        return;
+    }
     const auto list = std::get<std::vector<KeyValue> PoolSettings::*>(directive->target);
     (pool().settings.*list).push_back({statement.offset, std::move(*value)});
     marks().written[directive->name] = origin;
+}
+
+bool DraftWriter::expandPool(std::string& value, const Origin& origin) {
+    const std::string& name = pool().settings.name;
+    const std::size_t count = occurrences(value, kPoolWord);
+    if (count == 0) {
+        return true;
+    }
+    if (!name.empty() && count > draft_.expansionLeft / name.size()) {
+        error(origin, "values are too large with the pool's name in place of $pool",
+              "more than " + std::to_string(kMostExpanded) + " bytes in all");
+        return false;
+    }
+    draft_.expansionLeft -= count * name.size();
+    value = replaced(value, kPoolWord, name);
+    return true;
 }
 
 /// Both errors may be reported for one line (spec config §3.5).

@@ -33,6 +33,7 @@ class DraftWriter {
     void section(const std::string& name, const Origin& origin);
     void entry(const Statement& statement, const Origin& origin);
     void array(const Statement& statement, const Origin& origin);
+    bool expandPool(std::string& value, const Origin& origin);
     bool listEntryIsSound(const Statement& statement, const Origin& origin);
     void unknownEntry(const std::string& name, const Origin& origin);
     void unknownArray(const std::string& name, const Origin& origin);

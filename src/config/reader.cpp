@@ -26,6 +26,7 @@ class Reader {
     Draft read();
 
   private:
+    std::optional<std::string> lookUp(const std::string& name);
     void readFile(const std::string& path, int depth);
     void line(std::string_view text, const Origin& origin, int depth);
     void include(const std::string& value, const Origin& origin, int depth);
@@ -40,6 +41,7 @@ class Reader {
     DraftWriter writer_;
     std::size_t files_ = 0;
     std::size_t errors_ = 0;
+    bool expandedTooMuch_ = false;
     bool stopped_ = false;  // nothing more is read
     bool silent_ = false;   // and nothing more reported
 };
@@ -49,13 +51,7 @@ Reader::Reader(const ReadOptions& options)
       writer_(draft_, [this](LogLevel level, std::string text, std::string detail) {
           report(level, std::move(text), std::move(detail));
       }) {
-    lookup_ = [&options](const std::string& name) -> std::optional<std::string> {
-        if (const auto defined = options.iniValues.find(name); defined != options.iniValues.end()) {
-            return defined->second;
-        }
-        const char* value = std::getenv(name.c_str());
-        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-    };
+    lookup_ = [this](const std::string& name) { return lookUp(name); };
     draft_.global.pid = options.pidFile;
     if (!options.defaultErrorLog.empty()) {
         draft_.global.errorLog = options.defaultErrorLog;
@@ -63,6 +59,25 @@ Reader::Reader(const ReadOptions& options)
     if (!options.defaultIdent.empty()) {
         draft_.global.syslogIdent = options.defaultIdent;
     }
+}
+
+std::optional<std::string> Reader::lookUp(const std::string& name) {
+    const auto defined = options_.iniValues.find(name);
+    const char* inherited = std::getenv(name.c_str());
+    std::string_view value;
+    if (defined != options_.iniValues.end()) {
+        value = defined->second;
+    } else if (inherited != nullptr) {
+        value = inherited;
+    } else {
+        return std::nullopt;
+    }
+    if (value.size() > draft_.expansionLeft) {
+        expandedTooMuch_ = true;
+        return std::string();
+    }
+    draft_.expansionLeft -= value.size();
+    return std::string(value);
 }
 
 Draft Reader::read() {
@@ -132,6 +147,13 @@ void Reader::line(std::string_view text, const Origin& origin, int depth) {
         text.remove_prefix(kByteOrderMark.size());
     }
     const ParsedLine parsed = parseLine(text, lookup_);
+    if (expandedTooMuch_) {
+        report(LogLevel::error,
+               where(origin) + " values are too large with what ${NAME} stands for",
+               "more than " + std::to_string(kMostExpanded) + " bytes in all");
+        stop();
+        return;
+    }
     for (const Statement& statement : parsed.statements) {
         if (statement.value.restDropped) {
             report(LogLevel::warning,

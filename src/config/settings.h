@@ -36,7 +36,7 @@ inline constexpr const char* kSyslog = "syslog";  ///< the word error_log takes 
 
 struct GlobalSettings {
     std::string pid;                           ///< absolute path, empty: none
-    std::string errorLog = "log/php-fpm.log";  ///< absolute after validation, or "syslog"
+    std::string errorLog = "log/php-fpm.log";  ///< absolute after validation, or kSyslog in any case of letters
     std::optional<LogLevel> logLevel;          ///< unset means notice
     LogFormat logFormat = LogFormat::text;     ///< of error log and access logs
     int logLimit = 1024;                       ///< bytes

@@ -99,9 +99,9 @@ class LineParser {
         return false;
     }
     bool failWithoutValue(const std::string& key) {
-        return fail({"value is NULL for a ZEND_INI_PARSER_ENTRY",
-                     "found " + quoted(key) + " alone, expected '" + shown(key) + " = value'"},
-                    key);
+        return fail(
+            {kNoValue, "found " + quoted(key) + " alone, expected '" + shown(key) + " = value'"},
+            key);
     }
     bool section(std::string_view& rest);
     bool array(std::string_view text, std::size_t bracket);
@@ -175,6 +175,9 @@ bool LineParser::array(std::string_view text, std::size_t bracket) {
                     key);
     }
     auto value = evaluateValue(rest.substr(1), lookup_);
+    if (!value && value.error().text == kNoValue) {
+        return fail({"empty value", value.error().detail}, key);
+    }
     if (!value) {
         return fail(value.error(), key);
     }

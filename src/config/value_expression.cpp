@@ -250,8 +250,7 @@ tl::expected<void, Problem> Parser::singleQuoted(std::string& result) {
         return {};
     }
     if (close == position_ + 1) {
-        return tl::make_unexpected(Problem{"value is NULL for a ZEND_INI_PARSER_ENTRY",
-                                           "found '', expected \"\" for an empty text"});
+        return tl::make_unexpected(Problem{kNoValue, "found '', expected \"\" for an empty text"});
     }
     result += raw_.substr(position_ + 1, close - position_ - 1);
     position_ = close + 1;

@@ -19,6 +19,9 @@ struct Problem {
     std::string detail;  ///< what was found or expected
 };
 
+/// php-fpm's words for an entry without '=', or with '' as its value.
+inline constexpr const char* kNoValue = "value is NULL for a ZEND_INI_PARSER_ENTRY";
+
 /// The value behind ${NAME}; nothing when no source knows the name.
 using VariableLookup = std::function<std::optional<std::string>(const std::string& name)>;
 

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/io.h"
 
 namespace muster::master {
@@ -12,7 +14,9 @@ Result<void> writePidFile(const std::string& path) {
     if (path.empty()) {
         return {};
     }
-    ::unlink(path.c_str());
+    if (::unlink(path.c_str()) < 0 && errno == EISDIR) {
+        return errnoError("Unable to create the PID file (" + path + ").");
+    }
     const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!fd) {
         return errnoError("Unable to create the PID file (" + path + ").");

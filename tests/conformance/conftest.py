@@ -7,4 +7,4 @@ sys.dont_write_bytecode = True
 here = os.path.dirname(__file__)
 sys.path[:0] = [here, os.path.join(here, "..", "support")]
 
-from compare.fixtures import pair, programs, who  # noqa: E402,F401
+from compare.fixtures import live, pair, programs, who  # noqa: E402,F401

@@ -4,15 +4,18 @@ import os
 
 import pytest
 
+from harness import processes
 from harness.program import Identity, is_reference, remove_copies
 
 from . import differences, output
+from .live import Live
 from .programs import ORACLE, Programs
 
 
 @pytest.fixture(scope="session")
 def programs():
     os.umask(0o022)
+    processes.adopt_orphans()
     both = Programs()
     yield both
     both.close()
@@ -56,7 +59,6 @@ class Pair:
         if problems:
             fail("\n".join(problems))
 
-
     def _problems(self, oracle, candidate, case):
         """muster's outcome against php-fpm's, or against what the case says it does otherwise."""
         fill = self._programs.fill
@@ -74,3 +76,15 @@ class Pair:
 @pytest.fixture
 def pair(programs, who):
     return Pair(programs, who)
+
+
+@pytest.fixture
+def live(programs, who):
+    both = Live(programs, who)
+
+    def check(scenario, *names):
+        problems = both.check(scenario, names)
+        if problems:
+            fail("\n".join(problems))
+
+    return check

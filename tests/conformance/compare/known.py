@@ -7,9 +7,6 @@ differences.md.
 import re
 from dataclasses import replace
 
-SYSLOG_SPELLING = (("error_log = SysLog", "error_log = syslog"),)
-
-
 def shown_absolute(path):
     return tuple(
         (f"pm.status_listen = {name}", f"pm.status_listen = {path}/{name}")
@@ -26,8 +23,7 @@ KNOWN = [
     (r"(env|response)-single-unmatched(-first)?", ("odd-values",), {}),
     (r"pool-[a-z_.]+=yes!|global-[a-z_.]+=yes!", ("syntax-errors",), {}),
     (r"pool-(pm\.status_path|ping\.path)(=.*~.*|-twice)", ("syntax-errors",), {}),
-    (r"(global-error_log=|error-log-)syslog(-.*)?", ("syslog-away",), {}),
-    (r"error-log-SysLog-.*", ("syslog-away",), {"instead": SYSLOG_SPELLING}),
+    (r"(global-error_log=|error-log-)(syslog|SysLog)(-.*)?", ("syslog-away",), {}),
     (r"error-log-(dev-)?stderr-.*", ("standard-streams",), {"otherwise_user": (0, ("successful",))}),
     (r"pool-listen\.acl_(users|groups)(=.*|-.*)", ("test-checks-more",),
      {"may": (78, ("cannot get",))}),
@@ -55,7 +51,6 @@ KNOWN = [
      ("syntax-errors",),
      {"otherwise": (78, ("syntax error", "fpm.conf:"))}),
     (r"(env|response)-dollar-alone", ("lone-dollar",), {"otherwise": (0, ("= $\n",))}),
-    (r"env-single-empty", ("syntax-errors",), {"otherwise": (78, ("value is NULL",))}),
     (r"nul-in-key", ("nul-bytes",), {"otherwise": (78, ("fpm.conf:9]",))}),
     (r"utf-16", ("all-problems",), {}),
 ]  # fmt: skip

@@ -103,7 +103,7 @@ TEST_F(Whole, error_log_follows_the_program_unless_written) {
     options.defaultErrorLog = "log/other.log";
     EXPECT_EQ(read(kPool, options).configuration.global.errorLog, "/var/log/other.log");
     EXPECT_EQ(read("error_log = SysLog\n" + kPool, options).configuration.global.errorLog,
-              "syslog");
+              "SysLog");
 }
 
 TEST_F(Whole, command_line_and_file_each_have_their_say) {

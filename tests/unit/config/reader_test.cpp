@@ -154,6 +154,7 @@ TEST_F(Reader, unknown_names_get_the_best_advice) {
         {"[w]\npm[x] = y", "unknown directive 'pm' | expected no key: pm = value"},
         {"[w]\nEnv[x] = y", "unknown directive 'Env' | did you mean 'env'?"},
         {"[w]\nfoo[x] = y", "unknown directive 'foo' | expected the name of a directive"},
+        {"[w]\nenv[A] = ''", "empty value | found '', expected \"\" for an empty text"},
         {"[w]\nenv[A] =", "empty value | found 'env[A]' without one, expected env[NAME] = value"},
         {"[w]\nphp_flag[a] = 2",
          "error while parsing 'php_flag[a]' : invalid boolean value | found '2', expected yes or "
@@ -328,6 +329,25 @@ TEST_F(Reader, long_lines_are_read_whole) {
     EXPECT_EQ(pool.env.at(0).value, text);
     EXPECT_EQ(pool.pingResponse, text);
     EXPECT_EQ(pool.user, "end");
+}
+
+TEST_F(Reader, expansions_cannot_fill_the_memory) {
+    const std::string name(100'000, 'n');
+    std::string words;
+    std::string variables;
+    for (int i = 0; i < 10'000; ++i) {
+        words += "$pool";
+        variables += "${LONG}";
+    }
+    const std::string pool = "[" + name + "]\nlisten = 9000\npm = static\npm.max_children = 1\n";
+    EXPECT_THAT(lines(read(pool + "env[A] = " + words + "\n")),
+                ElementsAre(HasSubstr("values are too large with the pool's name")));
+    EXPECT_THAT(lines(read(pool + "ping.response = " + words + "\n")),
+                ElementsAre(HasSubstr("values are too large with the pool's name")));
+    ReadOptions options;
+    options.iniValues["LONG"] = name;
+    EXPECT_THAT(lines(read(kPool + "env[A] = " + variables + "\n", options)),
+                Contains(HasSubstr("values are too large with what ${NAME} stands for")));
 }
 
 TEST_F(Reader, large_files_take_bounded_time) {
