@@ -35,11 +35,12 @@ inline constexpr int kLogDaemon = 24;             ///< syslog(3) facility "daemo
 inline constexpr const char* kSyslog = "syslog";  ///< the word error_log takes instead of a path
 
 struct GlobalSettings {
-    std::string pid;                           ///< absolute path, empty: none
-    std::string errorLog = "log/php-fpm.log";  ///< absolute after validation, or kSyslog in any case of letters
-    std::optional<LogLevel> logLevel;          ///< unset means notice
-    LogFormat logFormat = LogFormat::text;     ///< of error log and access logs
-    int logLimit = 1024;                       ///< bytes
+    std::string pid;  ///< absolute path, empty: none
+    std::string errorLog =
+        "log/php-fpm.log";  ///< absolute after validation, or kSyslog in any case of letters
+    std::optional<LogLevel> logLevel;       ///< unset means notice
+    LogFormat logFormat = LogFormat::text;  ///< of error log and access logs
+    int logLimit = 1024;                    ///< bytes
     bool logBuffering = true;
     std::string syslogIdent = "php-fpm";  ///< default follows the program's name
     int syslogFacility = kLogDaemon;      ///< number of syslog(3)
