@@ -240,6 +240,8 @@ void PoolSet::settleIfDone() {
             account_.forget(pool.name);
         }
     }
+    // A pool that is to go may have lost its manager meanwhile: nothing of it is left to wait for.
+    pools_.remove_if([](const Pool& pool) { return pool.isOver(); });
     shareRoom();
     const OnSettled settled = std::move(settled_);
     settled_ = nullptr;
@@ -269,7 +271,7 @@ bool PoolSet::onDeath(pid_t pid, int status) {
                 pool->current->generation->addTotals(leaving->generation->handOnRest());
             }
             pool->leaving.erase(leaving);
-            if (!pool->plan && !pool->current && !pool->incoming && pool->leaving.empty()) {
+            if (pool->isOver()) {
                 pools_.erase(pool);
             }
             return true;

@@ -91,6 +91,11 @@ class PoolSet {
         bool renewing = false;         ///< part of the renewal that goes on
         int failures = 0;              ///< starts that failed or died young, in a row
         EventLoop::Watch restart;
+
+        /// It is to go and nothing of it is left.
+        [[nodiscard]] bool isOver() const {
+            return !plan && !current && !incoming && leaving.empty();
+        }
     };
 
     Pool* find(const std::string& name);
