@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from harness import processes
+from harness.program import environment_for_signals
 from harness.waiting import wait_until
 
 SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"]
@@ -220,7 +221,7 @@ DEADLY = """SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL S
 @pytest.mark.parametrize("name", DEADLY)
 def test_worker_killed_by(live, name):
     def scenario(daemon):
-        daemon.configure().start()
+        daemon.configure().start(env=environment_for_signals())
         (worker,) = daemon.wait_workers(1)
         mark = daemon.log.mark()
         processes.send(worker, number(name))

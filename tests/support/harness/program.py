@@ -31,7 +31,10 @@ muster_only = pytest.mark.skipif(
 def environment_for_signals():
     """For tests that send SIGSEGV themselves: no sanitizer may take it for a finding."""
     options = os.environ.get("ASAN_OPTIONS", "")
-    return {**os.environ, "ASAN_OPTIONS": f"{options}:handle_segv=0:handle_sigbus=0".lstrip(":")}
+    return {
+        **os.environ,
+        "ASAN_OPTIONS": f"{options}:handle_segv=0:handle_sigbus=0:handle_sigfpe=0".lstrip(":"),
+    }
 
 
 class Identity:
