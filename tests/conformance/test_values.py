@@ -318,7 +318,17 @@ WHOLE = {
 
 
 @conforms(
-    [Case(name, text, who=("any",), differences=("syntax-errors",)) for name, text in WHOLE.items()]
+    [
+        Case(
+            name,
+            text,
+            folders=("log",),
+            arguments=("-n", "-p", "{dir}", "-y", "{dir}/fpm.conf", "-tt"),
+            who=("any",),
+            differences=("syntax-errors",),
+        )
+        for name, text in WHOLE.items()
+    ]
 )
 def test_file(pair, case):
     pair.check(case)
