@@ -190,7 +190,7 @@ void checkSlowlogDepth(CheckContext& context) {
         return;
     }
     if (depth == 0) {
-        pool.requestSlowlogTraceDepth = PoolSettings{}.requestSlowlogTraceDepth;
+        pool.requestSlowlogTraceDepth = kDefaultTraceDepth;
         return;
     }
     if (lacksSlowlog(context)) {

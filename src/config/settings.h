@@ -30,6 +30,7 @@ struct KeyValue {
 enum class ProcessManager { unset, fixed, dynamic, ondemand };  // "static" is a C++ keyword
 enum class LogFormat { text, json };
 
+inline constexpr int kDefaultTraceDepth = 20;     ///< frames of a slow-log entry
 inline constexpr int kUnlimited = -1;             ///< rlimit_core = unlimited
 inline constexpr int kLogDaemon = 24;             ///< syslog(3) facility "daemon"
 inline constexpr const char* kSyslog = "syslog";  ///< the word error_log takes instead of a path
@@ -96,7 +97,7 @@ struct PoolSettings {
 
     std::string slowlog;  ///< absolute
     int requestSlowlogTimeout = 0;
-    int requestSlowlogTraceDepth = 20;
+    int requestSlowlogTraceDepth = kDefaultTraceDepth;
     int requestTerminateTimeout = 0;
     bool requestTerminateTimeoutTrackFinished = false;
     int rlimitFiles = 0;

@@ -67,7 +67,7 @@ int act(const master::CommandLine& line) {
 int main(int argc, char** argv) {
     initProcessTitle(argc, argv);
     if (argc == 2 && std::string_view(argv[1]) == manager::kManagerArgument) {
-        return manager::managerMain();
+        ::_exit(manager::managerMain());  // not exit(3): its handlers are the workers'
     }
     return act(master::parseCommandLine({argv, argv + argc}));
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/escape.h"
 
 namespace muster::scoreboard {
 namespace {
@@ -39,12 +40,6 @@ std::string lowered(std::string_view label) {
 
 bool isControl(std::uint32_t point) {
     return point < 0x20 || point == 0x7F;
-}
-
-void appendControl(std::string& out, std::uint32_t point) {
-    char escaped[5];
-    std::snprintf(escaped, sizeof escaped, "\\x%02X", point & 0xFFU);
-    out += escaped;
 }
 
 /// The code point that starts at `text` and its length; nothing when that is not UTF-8.
@@ -103,7 +98,7 @@ std::string escapeMarkup(std::string_view value) {
         } else if (point == '"') {
             escaped += "&quot;";
         } else if (isControl(point)) {
-            appendControl(escaped, point);
+            appendEscaped(escaped, static_cast<char>(point));
         } else if (point != 0xFFFE && point != 0xFFFF) {
             escaped += bytes;
         }
@@ -127,7 +122,7 @@ void TextEncoder::text(std::string_view label, std::string_view value) {
     begin(label);
     for (const char c : value) {
         if (const auto byte = static_cast<unsigned char>(c); isControl(byte)) {
-            appendControl(body_, byte);
+            appendEscaped(body_, c);
         } else {
             body_ += c;
         }

@@ -9,7 +9,7 @@ import time
 from harness import processes
 from harness.fixtures import as_root, as_user
 from harness.logs import LogFile
-from harness.program import is_reference, muster_only
+from harness.program import environment_for_signals, is_reference, muster_only
 from harness.waiting import wait_until
 
 LOOK = """<?php
@@ -105,7 +105,7 @@ def test_reload_and_rotation_and_a_crash_and_a_timeout(arena, daemon):
             "catch_workers_output": "yes",
             "request_terminate_timeout": "1s",
         },
-    ).start()
+    ).start(env=environment_for_signals())
     daemon.allow_log(r"exited on signal (11|15) ")
     path = arena.script("say.php", "<?php error_log('from inside'); echo getmypid();")
     sleepy = arena.script("sleep.php", "<?php sleep(30);")

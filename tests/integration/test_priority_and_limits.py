@@ -9,7 +9,7 @@ import pytest
 
 from harness import processes
 from harness.fixtures import as_root, as_user, both_users
-from harness.program import is_reference, muster_only
+from harness.program import environment_for_signals, is_reference, muster_only
 
 FILES, CORE = resource.RLIMIT_NOFILE, resource.RLIMIT_CORE
 UNLIMITED = resource.RLIM_INFINITY
@@ -135,7 +135,8 @@ def test_what_only_root_can_do_is_ignored_with_a_notice(arena, daemon):
 
 @both_users
 def test_limits_of_the_master_are_inherited(daemon):
-    daemon.configure({"www": {}}, {"rlimit_files": "300", "rlimit_core": "4096"}).start()
+    daemon.configure({"www": {}}, {"rlimit_files": "300", "rlimit_core": "4096"})
+    daemon.start(env=environment_for_signals())
     worker = the_worker(daemon)
     assert limit(daemon.master, FILES) == limit(worker, FILES) == (300, 300)
     assert limit(daemon.master, CORE) == limit(worker, CORE) == (4096, 4096)

@@ -29,11 +29,12 @@ muster_only = pytest.mark.skipif(
 
 
 def environment_for_signals():
-    """For tests that send SIGSEGV themselves: no sanitizer may take it for a finding."""
+    """For tests that send SIGSEGV themselves, or look at the limit of core files: no sanitizer may
+    take the signal for a finding, or forbid the files."""
     options = os.environ.get("ASAN_OPTIONS", "")
     return {
         **os.environ,
-        "ASAN_OPTIONS": f"{options}:handle_segv=0:handle_sigbus=0:handle_sigfpe=0".lstrip(":"),
+        "ASAN_OPTIONS": f"{options}:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:disable_coredump=0".lstrip(":"),
     }
 
 
