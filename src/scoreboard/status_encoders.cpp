@@ -38,10 +38,6 @@ std::string lowered(std::string_view label) {
     return lower;
 }
 
-bool isControl(std::uint32_t point) {
-    return point < 0x20 || point == 0x7F;
-}
-
 /// The code point that starts at `text` and its length; nothing when that is not UTF-8.
 struct CodePoint {
     std::uint32_t value;
@@ -97,8 +93,8 @@ std::string escapeMarkup(std::string_view value) {
             escaped += "&gt;";
         } else if (point == '"') {
             escaped += "&quot;";
-        } else if (isControl(point)) {
-            appendEscaped(escaped, static_cast<char>(point));
+        } else if (isControl(bytes.front())) {
+            appendEscaped(escaped, bytes.front());
         } else if (point != 0xFFFE && point != 0xFFFF) {
             escaped += bytes;
         }
@@ -121,7 +117,7 @@ void TextEncoder::begin(std::string_view label) {
 void TextEncoder::text(std::string_view label, std::string_view value) {
     begin(label);
     for (const char c : value) {
-        if (const auto byte = static_cast<unsigned char>(c); isControl(byte)) {
+        if (isControl(c)) {
             appendEscaped(body_, c);
         } else {
             body_ += c;
@@ -325,7 +321,7 @@ std::string escapeOpenMetrics(std::string_view value) {
             escaped += bytes;
         } else if (point == '\n') {
             escaped += "\\n";
-        } else if (!isControl(point)) {
+        } else if (!isControl(bytes.front())) {
             escaped += bytes;
         }
     });
