@@ -7,7 +7,7 @@ import re
 import pytest
 
 from compare import served
-from compare.differences import entries
+from compare.differences import entries, escaped
 from compare.fixtures import fail
 
 LOG = {"access.log": "{dir}/$pool.access"}
@@ -205,7 +205,7 @@ def neutral(text, pool, daemon):
         lines = [re.sub("(; )?the log buffer is full .*", "", line) for line in lines]
         # `access-cut` and `control-bytes`.
         lines = [re.sub("^(.{1023})\0$", r"\1", line) for line in lines]
-        lines = served.escaped([line.replace("\t", "\\x09") for line in lines])
+        lines = escaped([line.replace("\t", "\\x09") for line in lines])
     return [served.short(line) for line in lines]
 
 

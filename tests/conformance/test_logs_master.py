@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from compare import served
-from compare.differences import entries
+from compare.differences import entries, escaped
 from compare.fixtures import fail
 from harness.background import Task
 from harness.logs import LogFile
@@ -275,7 +275,7 @@ def test_names_in_lines_of_timeouts(programs, who):
             daemon.log.wait_for(r"NOTICE: .*child \d+ started", count=len(cases), timeout=10)
             lines = served.neutral(served.bytes_of(daemon.log), daemon)
             if daemon.is_oracle:
-                lines = served.escaped(lines)
+                lines = escaped(lines)
             lines = [line for line in lines if "execution timed out" in line or "exited on" in line]
             records.append({"lines": sorted(set(lines))})
             assert len(records[-1]["lines"]) == 2 * len(cases)

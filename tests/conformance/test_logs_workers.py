@@ -10,7 +10,7 @@ from harness import processes
 from harness.program import is_reference
 
 from compare import served
-from compare.differences import entries
+from compare.differences import entries, escaped
 from compare.fixtures import fail
 
 SAID = re.compile(
@@ -185,7 +185,7 @@ def lines_of(text, daemon, names):
     """What comes from workers: the life of the daemons is compared elsewhere."""
     lines = served.neutral(text, daemon)
     if daemon.is_oracle and "control-bytes" in names:
-        lines = served.escaped(lines)
+        lines = escaped(lines)
     return [
         served.short(line) for line in lines if SAID.match(line) or not line.startswith("[time")
     ]
@@ -268,7 +268,7 @@ def test_request_markers(programs, who):
     _, (theirs, _), (ours, _) = run(programs, who, {"bare": ("markers",)}, {})
     for name, (_, expected, actual) in MARKERS.items():
         step = f"== bare, markers: {name}"
-        assert served.escaped(theirs[step].splitlines()) == expected, step
+        assert escaped(theirs[step].splitlines()) == expected, step
         assert is_reference() or ours[step].splitlines() == actual, step
 
 

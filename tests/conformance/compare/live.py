@@ -5,50 +5,28 @@ import os
 import re
 import shutil
 
-from harness import processes
 from harness.arena import Arena
-from harness.daemon import Daemon
 from harness.program import is_reference
 
 from . import differences, output
 from .programs import ORACLE
+from .running import RunningDaemon, neutral
 
 
-class LiveDaemon(Daemon):
-    """A daemon whose program the scenario does not know."""
+# Whether a core file was written depends on limits outside the test.
+CORE = re.compile(r" ?- core dumped"), ""
 
-    program = None
+
+class LiveDaemon(RunningDaemon):
     master_gone_allowed = True
-
-    def command(self, *arguments):
-        return [self.program, "-n", "-y", self.conf, *arguments]
 
     def record_log(self, since=0):
         """The error log's lines, without what differs from run to run."""
-        return neutral(self.log.since(since), self)
+        return neutral(self.log.since(since), self, CORE)
 
     def left(self):
         """What is there after the end: files of the directory but logs and configuration."""
         return sorted(set(os.listdir(self.dir)) - {"d.conf", "stderr", "error.log"})
-
-
-NEUTRAL = [
-    (re.compile(r"\b(child|pid) \d+"), r"\1 N"),
-    (re.compile(r"after \d+\.\d{6} seconds"), "after T seconds"),
-    (re.compile(r"\(\d+\.\d{6} sec\)"), "(T sec)"),
-    (re.compile(r"fd=\d+"), "fd=N"),
-    (re.compile(r" ?- core dumped"), ""),
-]
-
-
-def neutral(text, daemon):
-    lines = []
-    for line in output.normalised(text):
-        line = line.replace(daemon.dir, "{dir}").replace(daemon.arena.dir, "{arena}")
-        for expression, replacement in NEUTRAL:
-            line = expression.sub(replacement, line)
-        lines.append(line)
-    return lines
 
 
 class Live:
@@ -57,19 +35,11 @@ class Live:
 
     def _run(self, program, scenario):
         arena = Arena(self._identity)
-        daemon = LiveDaemon(arena, self._identity, "d")
-        daemon.program = program
-        daemon.compare_descriptors = False
-        daemon.allow_log(".*")
-        arena.daemons.append(daemon)
+        daemon = LiveDaemon(arena, self._identity, program)
         try:
             record = scenario(daemon)
         finally:
-            if daemon.master is not None and daemon.poll() is None:
-                everyone = [daemon.master, *processes.descendants(daemon.master)]
-                for pid in everyone:
-                    processes.kill_hard(pid)
-                daemon.wait_exit()
+            daemon.kill_everybody()
             arena.keep_sockets = True
             problems = [text for text in arena.close() if "left-over process" in text]
             shutil.rmtree(arena.dir, ignore_errors=True)

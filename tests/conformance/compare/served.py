@@ -13,13 +13,13 @@ import zlib
 from harness import config, processes
 from harness.arena import Arena
 from harness.background import Task
-from harness.daemon import Daemon
 from harness.logs import LogFile
 from harness.program import Identity, is_reference
 from harness.waiting import wait_until
 
-from . import output
+from . import running
 from .programs import ORACLE
+from .running import RunningDaemon
 
 # Does what the request's body lists: [["stdout" | "stderr" | "log" | "wait" | …, bytes], …].
 PLAYER = r"""<?php
@@ -47,19 +47,13 @@ echo getmypid();
 """
 
 
-class ServedDaemon(Daemon):
+class ServedDaemon(RunningDaemon):
     """A daemon of either program, and requests whose effects on logs are in before the next one."""
 
     def __init__(self, arena, identity, program):
-        super().__init__(arena, identity, "d")
-        self.program, self._waits = program, 0
-        self.compare_descriptors = False
-        self.allow_log(".*")
+        super().__init__(arena, identity, program)
+        self._waits = 0
         self.player = arena.script("player.php", PLAYER)
-        arena.daemons.append(self)
-
-    def command(self, *arguments):
-        return [self.program, "-n", "-y", self.conf, *arguments]
 
     @property
     def is_oracle(self):
@@ -178,35 +172,18 @@ def serving(programs, identity, pools, globals_=None, *arguments, wait=True, det
                 daemon.wait_exit()
     finally:
         for daemon in daemons:
-            if daemon.master is not None and daemon.poll() is None:
-                for pid in [daemon.master, *processes.descendants(daemon.master)]:
-                    processes.kill_hard(pid)
-                daemon.wait_exit()
+            daemon.kill_everybody()
         for arena in arenas:
             arena.keep_sockets = True
             arena.close()
 
 
-NEUTRAL = [
-    (re.compile(r"\b(child|pid) \d+"), r"\1 N"),
-    (re.compile(r"after \d+\.\d{6} seconds"), "after T seconds"),
-    (re.compile(r"\(\d+\.\d{6} sec\)"), "(T sec)"),
-    (re.compile(r"fd=\d+"), "fd=N"),
-    # Where in the program, at debug level; php-fpm has a NUL byte behind it.
-    (re.compile(r"(NOTICE|WARNING|ERROR): (?:\w+|\(null\))\(\), line \d+: \0?"), r"\1: "),
-]
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Where in the program, at debug level; php-fpm has a NUL byte behind it.
+PLACE = re.compile(r"(NOTICE|WARNING|ERROR): (?:\w+|\(null\))\(\), line \d+: \0?"), r"\1: "
 
 
 def neutral(text, daemon):
-    """Lines without what differs from run to run."""
-    lines = []
-    for line in output.normalised(text):
-        line = line.replace(daemon.dir, "{dir}").replace(daemon.arena.dir, "{arena}")
-        for expression, replacement in NEUTRAL:
-            line = expression.sub(replacement, line)
-        lines.append(line)
-    return lines
+    return running.neutral(text, daemon, PLACE)
 
 
 def bytes_of(log):
@@ -215,11 +192,6 @@ def bytes_of(log):
         return ""
     with open(log.path, "rb") as file:
         return file.read().decode("latin-1")
-
-
-def escaped(lines):
-    """`control-bytes`: as muster writes what php-fpm lets through."""
-    return [CONTROL.sub(lambda match: f"\\x{ord(match[0]):02X}", line) for line in lines]
 
 
 def short(line):
