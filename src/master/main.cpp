@@ -10,7 +10,7 @@
 #include "manager/inputs.h"
 #include "manager/start.h"
 #include "master/command_line.h"
-#include "master/master.h"
+#include "master/start.h"
 #include "worker/runtime.h"
 
 namespace {

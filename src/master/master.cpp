@@ -1,4 +1,4 @@
-// Start-up in order, and what each signal means in each state.
+// What each signal means in each state.
 #include "master/master.h"
 
 #include <fmt/format.h>
@@ -8,32 +8,34 @@
 #include <csignal>
 
 #include "base/clock.h"
-#include "base/event_loop.h"
-#include "base/process.h"
-#include "base/signals.h"
-#include "config/configuration.h"
-#include "master/emergency.h"
-#include "master/listeners.h"
 #include "master/orphans.h"
 #include "master/pid_file.h"
-#include "master/pool_set.h"
 #include "master/process_limits.h"
-#include "master/service_manager.h"
 
 namespace muster::master {
-namespace {
 
 using std::chrono::milliseconds;
 
+namespace {
+
 constexpr milliseconds kOverdueCheck{1000};
 
-/// For everything of a start but the pools, which have deadlines of their own.
-constexpr milliseconds kStartPatience{10'000};
+}  // namespace
 
-/// What the operator asked for last that counts. Later states never go back to earlier ones.
-enum class State { starting, serving, finishing, terminating };
+Master::Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, EventLoop loop,
+               SignalPipe signals, Starter& starter, InheritedSockets inherited)
+    : invocation_(invocation),
+      log_(log),
+      files_(files),
+      loop_(std::move(loop)),
+      signals_(std::move(signals)),
+      starter_(starter),
+      listeners_(log_, std::move(inherited)),
+      pools_(loop_, log_, files_, {[this] { reloadIfWanted(); }, [this] { workerCrashed(); }}),
+      service_(loop_, log_, [this] { return pools_.activity(); }),
+      bornWith_(ownChildren()) {}
 
-const char* stateName(State state) {
+const char* Master::stateName(State state) {
     switch (state) {
         case State::finishing:
             return "finishing";
@@ -45,63 +47,6 @@ const char* stateName(State state) {
     }
     return "normal";
 }
-
-class Master {
-  public:
-    Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, EventLoop loop,
-           SignalPipe signals, Starter& starter, InheritedSockets inherited)
-        : invocation_(invocation),
-          log_(log),
-          files_(files),
-          loop_(std::move(loop)),
-          signals_(std::move(signals)),
-          starter_(starter),
-          listeners_(log_, std::move(inherited)),
-          pools_(loop_, log_, files_, {[this] { reloadIfWanted(); }, [this] { workerCrashed(); }}),
-          service_(loop_, log_, [this] { return pools_.activity(); }) {}
-
-    int run(Prepared prepared);
-
-  private:
-    bool takeRights(const config::GlobalSettings& global, std::vector<PoolPlan>& plans);
-    Result<void> openListeners(std::vector<PoolPlan>& plans);
-    void announceReload(const std::vector<PoolPlan>& plans, std::set<std::string> addresses) const;
-    void announceReady();
-    void started(const PoolSet::Report& report);
-    void reload();
-    void reloadIfWanted();
-    void reloaded(const PoolSet::Report& report);
-    void workerCrashed();
-    void onSignals();
-    void onSignal(int signal);
-    void finish();
-    void terminate();
-    [[nodiscard]] bool mayEnter(State wanted, const char* name);
-    void reopenLogs();
-    void reap();
-    void logUnknownChild(pid_t pid, const std::string& exit);
-    void endIfDone();
-    int cleanUp();
-
-    const Invocation& invocation_;
-    log::ErrorLog& log_;
-    LogFiles& files_;
-    EventLoop loop_;
-    SignalPipe signals_;
-    Starter& starter_;
-    Listeners listeners_;
-    PoolSet pools_;
-    ServiceManager service_;
-    MonitorPlan monitor_;
-    config::GlobalSettings global_;
-    State state_ = State::starting;
-    bool reloadWanted_ = false;
-    CrashRecord crashes_;
-    std::vector<pid_t> bornWith_ = ownChildren();  ///< started before the exec of this program
-    int exitStatus_ = kExitOk;
-    EventLoop::Watch signalWatch_;
-    EventLoop::Watch killWatch_;
-};
 
 // --- Start ----------------------------------------------------------------------------------
 
@@ -308,30 +253,7 @@ void Master::reload() {
     }
     service_.reloading();
     const std::set<std::string> before = listeners_.addresses();
-    auto prepared = prepare(invocation_, log_, files_, false);
-    if (prepared) {
-        auto limited = applyGlobalLimits(prepared->global);
-        if (!limited) {
-            log_.error(limited.error().text());
-        }
-        if (!limited || !takeRights(prepared->global, prepared->pools)) {
-            prepared.reset();
-        }
-    }
-    if (prepared) {
-        if (auto opened = openListeners(prepared->pools); !opened) {
-            log_.error(opened.error().text());
-            listeners_.keepOnly(before);
-            prepared.reset();
-        }
-    }
-    if (prepared) {
-        if (auto opened = files_.open(prepared->global); !opened) {
-            log_.error(opened.error().text());
-            listeners_.keepOnly(pools_.addresses());
-            prepared.reset();
-        }
-    }
+    auto prepared = prepareReload(before);
     if (!prepared) {
         log_.error("the reload is refused, the running configuration stays in force");
         service_.refused();
@@ -349,6 +271,32 @@ void Master::reload() {
     crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
     pools_.renew(std::move(prepared->pools), {drainDeadline(global_), global_.processMax},
                  [this](const PoolSet::Report& report) { reloaded(report); });
+}
+
+/// The whole new configuration with its sockets and logs, or nothing: then all is as before.
+std::optional<Prepared> Master::prepareReload(const std::set<std::string>& before) {
+    auto prepared = prepare(invocation_, log_, files_, false);
+    if (!prepared) {
+        return std::nullopt;
+    }
+    if (auto limited = applyGlobalLimits(prepared->global); !limited) {
+        log_.error(limited.error().text());
+        return std::nullopt;
+    }
+    if (!takeRights(prepared->global, prepared->pools)) {
+        return std::nullopt;
+    }
+    if (auto opened = openListeners(prepared->pools); !opened) {
+        log_.error(opened.error().text());
+        listeners_.keepOnly(before);
+        return std::nullopt;
+    }
+    if (auto opened = files_.open(prepared->global); !opened) {
+        log_.error(opened.error().text());
+        listeners_.keepOnly(pools_.addresses());
+        return std::nullopt;
+    }
+    return prepared;
 }
 
 /// The lines of php-fpm's sequence, which log parsers wait for.
@@ -421,97 +369,6 @@ int Master::cleanUp() {
         log_.error(removed.error().text());
     }
     return exitStatus_;
-}
-
-// --- From the command line to the event loop --------------------------------------------------
-
-int failInitialisation(log::ErrorLog& log, int status) {
-    log.error("FPM initialization failed");
-    return status;
-}
-
-int serve(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, Prepared prepared,
-          Starter& starter, InheritedSockets& inherited) {
-    ::setsid();  // fails for a group leader, which then has its group already
-    becomeSubreaper();
-    auto loop = EventLoop::create();
-    if (!loop) {
-        log.error(loop.error().text());
-        return failInitialisation(log, kExitConfiguration);
-    }
-    auto signals =
-        SignalPipe::install({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});
-    if (!signals) {
-        log.error(signals.error().text());
-        return failInitialisation(log, kExitConfiguration);
-    }
-    log.debug("Unblocking all signals");
-    unblockAllSignals();
-    inherited.announce([&log](LogLevel level, const std::string& text) { log.write(level, text); });
-    Master master(invocation, log, files, std::move(*loop), std::move(*signals), starter,
-                  std::move(inherited));
-    const int status = master.run(std::move(prepared));
-    return status == kExitOk ? kExitOk : failInitialisation(log, status);
-}
-
-int testConfiguration(const Invocation& invocation, log::ErrorLog& log,
-                      const std::optional<Prepared>& prepared) {
-    if (!prepared) {
-        return failInitialisation(log, kExitConfiguration);
-    }
-    if (invocation.line.dump) {
-        for (const std::string& line : config::dumpConfiguration(prepared->configuration)) {
-            log.notice(line);
-        }
-    }
-    log.notice("configuration file " + invocation.configFile + " test is successful");
-    return kExitOk;
-}
-
-}  // namespace
-
-int masterMain(const Invocation& invocation) {
-    setProcessName(invocation.line.programName);  // exec -a and systemd's "@" give only argv[0]
-    // An early reload or log signal must not kill the start (spec lifecycle §2 step 1).
-    blockSignals({SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD});
-    log::ErrorLog log;
-    if (auto filled = fillStandardStreams(); !filled) {
-        log.error(filled.error().text());
-        return failInitialisation(log, kExitConfiguration);
-    }
-    InheritedSockets inherited;
-    if (invocation.line.action != Action::test) {
-        inherited = InheritedSockets::fromEnvironment();
-    }
-    LogFiles files(log, invocation.line.forceStderr);
-    if (auto null = nullStandardStreams({STDIN_FILENO, STDOUT_FILENO}); !null) {
-        log.error(null.error().text());
-        return failInitialisation(log, kExitConfiguration);
-    }
-    auto prepared = prepare(invocation, log, files, true);
-    if (invocation.line.action == Action::test) {
-        return testConfiguration(invocation, log, prepared);
-    }
-    if (!prepared) {
-        return failInitialisation(log, kExitConfiguration);
-    }
-    if (auto limited = applyGlobalLimits(prepared->global); !limited) {
-        log.error(limited.error().text());
-        return failInitialisation(log, kExitConfiguration);
-    }
-    if (!prepared->global.daemonize) {
-        Starter nobody(log);
-        return serve(invocation, log, files, std::move(*prepared), nobody, inherited);
-    }
-    const auto patience = kStartPatience + PoolSet::longestRenewal(prepared->pools.size());
-    const auto status = runInBackground(log, patience, [&](Starter& starter) {
-        return serve(invocation, log, files, std::move(*prepared), starter, inherited);
-    });
-    if (!status) {
-        log.error(status.error().text());
-        return failInitialisation(log, kExitConfiguration);
-    }
-    return *status;
 }
 
 }  // namespace muster::master

@@ -1,21 +1,84 @@
 // The master process: takes signals, keeps the pools as the configuration says, and ends.
 //
-// Tiny and privileged; no PHP, no byte of a request. Its life, in order: prepare (configuration,
-// logs, users), sockets, pid file, managers, event loop.
+// Tiny and privileged; no PHP, no byte of a request. Lives from the sockets to the end of the
+// event loop; `start` is what comes before.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/process.h"
+#include "base/signals.h"
+#include "log/error_log.h"
 #include "master/daemonize.h"
+#include "master/emergency.h"
+#include "master/exit_status.h"
+#include "master/listeners.h"
+#include "master/log_files.h"
+#include "master/pool_set.h"
 #include "master/preparation.h"
+#include "master/service_manager.h"
 
 namespace muster::master {
 
-/// Exit statuses of the service (spec lifecycle §1.3).
-inline constexpr int kExitOk = 0;
-inline constexpr int kExitUsage = 64;
-inline constexpr int kExitSoftware = 70;
-inline constexpr int kExitConfiguration = 78;
+class Master {
+  public:
+    /// All but `loop`, `signals` and `inherited` is borrowed.
+    Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, EventLoop loop,
+           SignalPipe signals, Starter& starter, InheritedSockets inherited);
 
-/// Start to end of the service; the value is the process's exit status.
-[[nodiscard]] int masterMain(const Invocation& invocation);
+    /// From the sockets to the end of the service: the process's exit status.
+    [[nodiscard]] int run(Prepared prepared);
+
+  private:
+    /// What the operator asked for last that counts. Later states never go back to earlier ones.
+    enum class State { starting, serving, finishing, terminating };
+
+    [[nodiscard]] static const char* stateName(State state);
+    bool takeRights(const config::GlobalSettings& global, std::vector<PoolPlan>& plans);
+    Result<void> openListeners(std::vector<PoolPlan>& plans);
+    void announceReload(const std::vector<PoolPlan>& plans, std::set<std::string> addresses) const;
+    void announceReady();
+    void started(const PoolSet::Report& report);
+    void reload();
+    [[nodiscard]] std::optional<Prepared> prepareReload(const std::set<std::string>& before);
+    void reloadIfWanted();
+    void reloaded(const PoolSet::Report& report);
+    void workerCrashed();
+    void onSignals();
+    void onSignal(int signal);
+    void finish();
+    void terminate();
+    [[nodiscard]] bool mayEnter(State wanted, const char* name);
+    void reopenLogs();
+    void reap();
+    void logUnknownChild(pid_t pid, const std::string& exit);
+    void endIfDone();
+    int cleanUp();
+
+    const Invocation& invocation_;
+    log::ErrorLog& log_;
+    LogFiles& files_;
+    EventLoop loop_;
+    SignalPipe signals_;
+    Starter& starter_;
+    Listeners listeners_;
+    PoolSet pools_;
+    ServiceManager service_;
+    MonitorPlan monitor_;
+    config::GlobalSettings global_;
+    State state_ = State::starting;
+    bool reloadWanted_ = false;
+    CrashRecord crashes_;
+    std::vector<pid_t> bornWith_;  ///< started before the exec of this program
+    int exitStatus_ = kExitOk;
+    EventLoop::Watch signalWatch_;
+    EventLoop::Watch killWatch_;
+};
 
 }  // namespace muster::master
