@@ -10,12 +10,12 @@ declare -rA packages_of=(
         libphp8.2-embed libacl1-dev libapparmor-dev libcap-dev libsystemd-dev python3"
     [run]="nginx curl procps php8.2-fpm php8.2-opcache php8.2-mbstring php8.2-xml php8.2-sqlite3"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck python3-pytest
-        libfcgi-bin php8.2-cli dokuwiki acl iproute2"
+        libfcgi-bin php8.2-cli dokuwiki acl iproute2 apache2 haproxy lighttpd caddy"
     [bench]="nginx php8.2-fpm wrk python3"
 )
 
 # Services that these packages would start and enable; we want the programs only.
-readonly packages_with_services="nginx php8.2-fpm apache2"
+readonly packages_with_services="nginx php8.2-fpm apache2 haproxy lighttpd caddy"
 readonly service_guard=/usr/sbin/policy-rc.d
 readonly service_guard_mark="placed by muster's scripts/lib/packages.sh"
 
