@@ -98,6 +98,39 @@ Result<void> bindUnix(int fd, const SocketAddress& address, const std::string& p
     return set;
 }
 
+/// Of the file at the path, held so that it stays the same; no descriptor: it is another one now.
+UniqueFd holdFile(const SocketFile& file) {
+    UniqueFd held(::open(file.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat info {};
+    const bool same = held && ::fstat(held.get(), &info) == 0 && S_ISSOCK(info.st_mode) &&
+                      info.st_dev == file.device && info.st_ino == file.inode;
+    return same ? std::move(held) : UniqueFd();
+}
+
+/// Owner before mode: in between, nobody is let in who is not let in before or after.
+Result<void> changePermissions(const SocketFile& file, const ListenOptions& options) {
+    const UniqueFd held = holdFile(file);
+    if (!held) {
+        return plainError(options.prefix + "the socket '" + file.path +
+                          "' was replaced by another file");
+    }
+    const bool aclRules = options.hasAcl();
+    const uid_t owner = aclRules ? ::geteuid() : options.owner.value_or(::geteuid());
+    const gid_t group = aclRules ? ::getegid() : options.group.value_or(::getegid());
+    struct stat info {};
+    ::fstat(held.get(), &info);
+    if ((info.st_uid != owner || info.st_gid != group) &&
+        ::fchownat(held.get(), "", owner, group, AT_EMPTY_PATH) < 0) {
+        return errnoError(options.prefix + "failed to chown() the socket '" + file.path + "'");
+    }
+    auto replaced = replaceSocketAcl("/proc/self/fd/" + std::to_string(held.get()), file.path,
+                                     options.mode & 0777U, options.aclUsers, options.aclGroups);
+    if (!replaced) {
+        replaced.error().what.insert(0, options.prefix);
+    }
+    return replaced;
+}
+
 int socketOption(int fd, int option) {
     int value = 0;
     socklen_t length = sizeof value;
@@ -129,6 +162,13 @@ Result<UniqueFd> openListener(const SocketAddress& address, const std::string& c
         return errnoError("failed to listen to address '" + configured + "'");
     }
     return fd;
+}
+
+Result<void> adjustListener(int fd, const SocketFile* file, const ListenOptions& options) {
+    if (::listen(fd, options.backlog) < 0) {
+        return errnoError(options.prefix + "failed to change the backlog");
+    }
+    return file != nullptr ? changePermissions(*file, options) : Result<void>();
 }
 
 Result<SocketAddress> examineListener(int fd) {

@@ -28,6 +28,7 @@ struct ListenOptions {
     std::string prefix;  ///< of messages about these: "[pool www] "
 
     [[nodiscard]] bool hasAcl() const { return !aclUsers.empty() || !aclGroups.empty(); }
+    bool operator==(const ListenOptions&) const = default;
 };
 
 /// Binds and listens; messages name the address as `configured`. Unix paths: a live listener is
@@ -47,6 +48,11 @@ struct SocketFile {
     dev_t device = 0;
     ino_t inode = 0;
 };
+
+/// Gives a listener in use other options: its backlog and, of its file (null: it has none), owner,
+/// mode and ACL. It goes on listening, and whoever may connect before and after always may.
+Result<void> adjustListener(int fd, const SocketFile* file, const ListenOptions& options);
+
 /// Empty when there is no socket at the path.
 [[nodiscard]] std::optional<SocketFile> identifySocketFile(const std::string& path);
 void removeSocketFile(const SocketFile& file);

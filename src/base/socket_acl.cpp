@@ -1,6 +1,7 @@
 // libacl behind an owner.
 #include "base/socket_acl.h"
 
+#include <acl/libacl.h>
 #include <sys/acl.h>
 
 namespace muster {
@@ -59,14 +60,8 @@ class AccessList {
     acl_t list_;
 };
 
-}  // namespace
-
-Result<void> addToSocketAcl(const std::string& path, const std::string& shown,
-                            const std::vector<uid_t>& users, const std::vector<gid_t>& groups) {
-    AccessList list(::acl_get_file(path.c_str(), ACL_TYPE_ACCESS));
-    if (!list) {
-        return errnoError("failed to read the ACL of the socket '" + shown + "'");
-    }
+Result<void> addEntries(AccessList& list, const std::string& path, const std::string& shown,
+                        const std::vector<uid_t>& users, const std::vector<gid_t>& groups) {
     bool added = true;
     for (const uid_t user : users) {
         added = added && list.add(ACL_USER, user);
@@ -77,10 +72,32 @@ Result<void> addToSocketAcl(const std::string& path, const std::string& shown,
     if (!added) {
         return errnoError("failed to add entry to the ACL of the socket '" + shown + "'");
     }
-    if (!list.complete() || ::acl_set_file(path.c_str(), ACL_TYPE_ACCESS, list.get()) < 0) {
+    const bool plain = users.empty() && groups.empty();
+    if ((!plain && !list.complete()) ||
+        ::acl_set_file(path.c_str(), ACL_TYPE_ACCESS, list.get()) < 0) {
         return errnoError("failed to write the ACL of the socket '" + shown + "'");
     }
     return {};
+}
+
+}  // namespace
+
+Result<void> addToSocketAcl(const std::string& path, const std::string& shown,
+                            const std::vector<uid_t>& users, const std::vector<gid_t>& groups) {
+    AccessList list(::acl_get_file(path.c_str(), ACL_TYPE_ACCESS));
+    if (!list) {
+        return errnoError("failed to read the ACL of the socket '" + shown + "'");
+    }
+    return addEntries(list, path, shown, users, groups);
+}
+
+Result<void> replaceSocketAcl(const std::string& path, const std::string& shown, mode_t mode,
+                              const std::vector<uid_t>& users, const std::vector<gid_t>& groups) {
+    AccessList list(::acl_from_mode(mode));
+    if (!list) {
+        return errnoError("failed to make an ACL for the socket '" + shown + "'");
+    }
+    return addEntries(list, path, shown, users, groups);
 }
 
 }  // namespace muster

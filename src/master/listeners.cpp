@@ -23,25 +23,59 @@ Result<int> Listeners::acquire(const config::PoolSettings& pool, const std::stri
 
 Result<int> Listeners::acquire(const config::PoolSettings& pool, const std::string& address,
                                int backlog) {
+    auto options = optionsFor(pool, address, backlog);
+    if (!options) {
+        return tl::make_unexpected(options.error());
+    }
     if (const auto known = listeners_.find(address); known != listeners_.end()) {
+        if (known->second.options != *options) {
+            known->second.wanted = std::move(*options);
+        }
         return known->second.fd.get();
     }
-    ListenOptions options;
-    if (parseListenAddress(address).kind == ListenAddress::Kind::unixPath) {
-        auto resolved = resolveListenOptions(pool, say_);
-        if (!resolved) {
-            return tl::make_unexpected(resolved.error());
-        }
-        options = std::move(*resolved);
-    }
-    options.backlog = backlog;
-    auto listener = open(address, options);
+    auto listener = open(address, *options);
     if (!listener) {
         return tl::make_unexpected(listener.error());
     }
+    listener->options = std::move(*options);
     const int number = listener->fd.get();
     listeners_.emplace(address, std::move(*listener));
     return number;
+}
+
+Result<ListenOptions> Listeners::optionsFor(const config::PoolSettings& pool,
+                                            const std::string& address, int backlog) {
+    Result<ListenOptions> options;
+    if (parseListenAddress(address).kind == ListenAddress::Kind::unixPath) {
+        options = resolveListenOptions(pool, say_);
+    }
+    if (options) {
+        options->backlog = backlog;
+    }
+    return options;
+}
+
+void Listeners::applyChanges() {
+    for (auto& [address, listener] : listeners_) {
+        if (!listener.wanted) {
+            continue;
+        }
+        const auto adjusted = adjustListener(
+            listener.fd.get(), listener.file ? &*listener.file : nullptr, *listener.wanted);
+        if (adjusted) {
+            listener.options = std::move(*listener.wanted);
+            say_(LogLevel::notice, "the listening socket '" + address + "' has new settings");
+        } else {
+            say_(LogLevel::error, adjusted.error().text());
+        }
+        listener.wanted.reset();
+    }
+}
+
+void Listeners::forgetChanges() {
+    for (auto& [address, listener] : listeners_) {
+        listener.wanted.reset();
+    }
 }
 
 /// The first usable address of those the configured one stands for.
@@ -84,7 +118,7 @@ Result<Listeners::Listener> Listeners::inheritOrOpen(const SocketAddress& candid
                                                      const ListenOptions& options) {
     const std::string key = candidate.key();
     if (auto known = inherited_.claim(key)) {
-        return Listener{std::move(known->fd), key, std::move(known->file), true};
+        return Listener{std::move(known->fd), key, std::move(known->file), true, {}, {}};
     }
     auto fd = openListener(candidate, address, options, say_);
     if (!fd) {
@@ -94,7 +128,7 @@ Result<Listeners::Listener> Listeners::inheritOrOpen(const SocketAddress& candid
     if (candidate.family() == AF_UNIX) {
         file = identifySocketFile(address);
     }
-    return Listener{std::move(*fd), key, std::move(file), false};
+    return Listener{std::move(*fd), key, std::move(file), false, {}, {}};
 }
 
 void Listeners::dropUnclaimed() {

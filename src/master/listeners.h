@@ -30,6 +30,12 @@ class Listeners {
     /// the pool's, the backlog is the default.
     [[nodiscard]] Result<int> acquire(const config::PoolSettings& pool, const std::string& address);
 
+    /// A reload is on its way: sockets that were there before and were acquired with other options
+    /// get these. What fails is logged, and the socket stays as it was.
+    void applyChanges();
+    /// … or is not.
+    void forgetChanges();
+
     /// All pools have theirs: inherited sockets nobody asked for are closed.
     void dropUnclaimed();
 
@@ -48,9 +54,13 @@ class Listeners {
         std::string key;  ///< as FPM_SOCKETS names it
         std::optional<SocketFile> file;
         bool inherited = false;
+        ListenOptions options;                ///< in force
+        std::optional<ListenOptions> wanted;  ///< others, from a reload that is being prepared
     };
 
     Result<int> acquire(const config::PoolSettings& pool, const std::string& address, int backlog);
+    Result<ListenOptions> optionsFor(const config::PoolSettings& pool, const std::string& address,
+                                     int backlog);
     Result<Listener> open(const std::string& address, const ListenOptions& options);
     Result<Listener> inheritOrOpen(const SocketAddress& candidate, const std::string& address,
                                    const ListenOptions& options);

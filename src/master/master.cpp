@@ -255,6 +255,7 @@ void Master::reload() {
     const std::set<std::string> before = listeners_.addresses();
     auto prepared = prepareReload(before);
     if (!prepared) {
+        listeners_.forgetChanges();
         log_.error("the reload is refused, the running configuration stays in force");
         service_.refused();
         return;
@@ -268,6 +269,7 @@ void Master::reload() {
     global_ = prepared->global;
     monitor_ = prepared->monitor;
     announceReload(prepared->pools, before);
+    listeners_.applyChanges();
     crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
     pools_.renew(std::move(prepared->pools), {drainDeadline(global_), global_.processMax},
                  [this](const PoolSet::Report& report) { reloaded(report); });

@@ -30,6 +30,14 @@ def acl_of(path):
     return " ".join(result.stdout.split())
 
 
+def backlog_of(path):
+    """What the kernel says: the Send-Q of a listening socket."""
+    result = subprocess.run(
+        ["ss", "-lxnH", "src", path], capture_output=True, text=True, check=True
+    )
+    return int(result.stdout.split()[3])
+
+
 def said(daemon):
     """All lines, once each: before the launch they are on stderr and in the log."""
     return messages(daemon.log.lines())
@@ -310,3 +318,47 @@ def test_two_pools_with_their_sockets_in_managers_only(daemon):
         inodes = {line.split()[5] for line in listening if daemon.dir in line}
         own = {what[len("socket:[") : -1] for what in sockets} & inodes
         assert len(own) == 1, (pool, own)
+
+
+@as_root
+@muster_only
+def test_a_reload_gives_an_existing_socket_its_new_owner_mode_and_backlog(daemon):
+    daemon.configure({"www": {"listen.mode": "0600", "listen.backlog": "10"}}).start()
+    inode = os.stat(daemon.address()).st_ino
+    games = pwd.getpwnam("games")
+    daemon.configure(
+        {"www": {"listen.mode": "0666", "listen.owner": "games", "listen.backlog": "33"}}
+    )
+    daemon.reload()
+    info = os.stat(daemon.address())
+    assert (info.st_ino, info.st_mode & 0o777, info.st_uid) == (inode, 0o666, games.pw_uid)
+    assert backlog_of(daemon.address()) == 33
+    daemon.assert_serves()
+    assert daemon.log.find(r"NOTICE: the listening socket '.*' has new settings")
+
+
+@as_root
+@muster_only
+def test_a_reload_replaces_the_acl_of_an_existing_socket(daemon):
+    daemon.configure({"www": {"listen.acl_users": "games,nobody"}}).start()
+    daemon.configure({"www": {"listen.acl_users": "games"}})
+    daemon.reload()
+    assert acl_of(daemon.address()) == "user::rw- user:games:rw- group::rw- mask::rw- other::---"
+    daemon.configure({"www": {"listen.mode": "0606"}})
+    daemon.reload()
+    assert acl_of(daemon.address()) == "user::rw- group::--- other::rw-"
+
+
+@as_root
+@muster_only
+def test_a_refused_reload_leaves_the_sockets_as_they_are(daemon):
+    daemon.configure({"www": {"listen.mode": "0600"}}).start()
+    daemon.configure({"www": {"listen.mode": "0666", "listen.owner": "no-such-user"}})
+    daemon.allow_log("no-such-user", "the reload is refused")
+    daemon.signal(signal.SIGUSR2)
+    daemon.log.wait_for("the reload is refused")
+    assert_mode(daemon.address(), 0o600)
+    daemon.configure({"www": {"listen.mode": "0600"}})
+    daemon.reload()
+    assert_mode(daemon.address(), 0o600)
+    assert not daemon.log.find("has new settings")
