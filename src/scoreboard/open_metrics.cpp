@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "base/clock.h"
 #include "scoreboard/status_encoders.h"
+#include "scoreboard/status_values.h"
 
 namespace muster::scoreboard {
 namespace {
@@ -35,7 +35,7 @@ std::string renderOpenMetrics(const PoolSnapshot& pool, const char* processManag
     const auto metrics = std::to_array<Metric>({
         {"up", "gauge", up.c_str(), 1},
         {"start_since", "counter", "The number of seconds since FPM has started.",
-         (pool.takenWallNs - pool.startedWallNs) / kNsPerSecond},
+         secondsSinceStart(pool)},
         {"accepted_connections", "counter", "The number of requests accepted by the pool.",
          totals.requests},
         {"listen_queue", "gauge", "The number of requests in the queue of pending connections.",

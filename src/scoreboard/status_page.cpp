@@ -4,21 +4,15 @@
 #include <algorithm>
 #include <array>
 
-#include "base/clock.h"
 #include "base/escape.h"
 #include "scoreboard/open_metrics.h"
 #include "scoreboard/status_encoders.h"
+#include "scoreboard/status_values.h"
 
 namespace muster::scoreboard {
 namespace {
 
 // ---- the fields, in php-fpm's order ----
-
-// Ordinals of config::ProcessManager, which this room does not know.
-const char* processManagerName(std::uint32_t ordinal) {
-    constexpr std::array kNames = {"unknown", "static", "dynamic", "ondemand"};
-    return ordinal < kNames.size() ? kNames[ordinal] : kNames[0];
-}
 
 template <typename Encoder>
 void poolFields(Encoder& out, const PoolSnapshot& pool) {
@@ -26,7 +20,7 @@ void poolFields(Encoder& out, const PoolSnapshot& pool) {
     out.text("pool", pool.name);
     out.text("process manager", processManagerName(pool.processManager));
     out.time("start time", pool.startedWallNs);
-    out.number("start since", (pool.takenWallNs - pool.startedWallNs) / kNsPerSecond);
+    out.number("start since", secondsSinceStart(pool));
     out.number("accepted conn", totals.requests);
     out.number("listen queue", pool.listenPending);
     out.number("max listen queue", totals.maxListenQueue);
@@ -40,10 +34,6 @@ void poolFields(Encoder& out, const PoolSnapshot& pool) {
     out.number("memory peak", totals.memoryPeak);
 }
 
-std::string_view orDash(const char* text) {
-    return *text == '\0' ? "-" : text;
-}
-
 std::string uriWithQuery(const RequestFacts& facts) {
     std::string uri(orDash(facts.uri));
     if (*facts.query != '\0') {
@@ -53,32 +43,23 @@ std::string uriWithQuery(const RequestFacts& facts) {
     return uri;
 }
 
-// Share of one processor the last request took; a request too short to measure took none.
-double cpuPercent(const RequestFacts& facts) {
-    if (facts.durationNs == 0) {
-        return 0;
-    }
-    return static_cast<double>(facts.cpuNs) / static_cast<double>(facts.durationNs) * 100;
-}
-
 template <typename Encoder>
 void workerFields(Encoder& out, const WorkerSnapshot& worker, std::uint64_t nowNs) {
     const RequestFacts& facts = worker.facts;
-    const bool idle = worker.stage == Stage::idle || worker.stage == Stage::starting;
-    const std::uint64_t durationNs = idle ? facts.durationNs : nowNs - facts.acceptedNs;
+    const ShownRequest request = shownRequest(worker, nowNs);
     out.number("pid", static_cast<std::uint64_t>(worker.pid));
     out.text("state", stageName(worker.stage));
     out.time("start time", worker.startedWallNs);
-    out.number("start since", (nowNs - worker.startedNs) / kNsPerSecond);
+    out.number("start since", secondsSinceStart(worker, nowNs));
     out.number("requests", facts.requests);
-    out.number("request duration", durationNs / 1000);
+    out.number("request duration", request.durationUs);
     out.text("request method", orDash(facts.method));
     out.text("request URI", uriWithQuery(facts));
     out.number("content length", static_cast<std::uint64_t>(facts.contentLength));
     out.text("user", orDash(facts.user));
     out.text("script", orDash(facts.script));
-    out.percent("last request cpu", idle ? cpuPercent(facts) : 0);
-    out.number("last request memory", idle ? facts.memoryPeak : 0);
+    out.percent("last request cpu", request.cpuPercent);
+    out.number("last request memory", request.memoryPeak);
 }
 
 template <typename Encoder>
@@ -129,10 +110,8 @@ int hexDigit(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-// "a%5B1%5D=x" is the key "a": decoded first, then cut at '['.
-std::string keyOf(std::string_view pair) {
-    const std::string_view raw = pair.substr(0, pair.find('='));
-    std::string key;
+std::string decoded(std::string_view raw) {
+    std::string text;
     for (std::size_t i = 0; i < raw.size(); ++i) {
         char c = raw[i] == '+' ? ' ' : raw[i];
         if (c == '%' && i + 2 < raw.size() && hexDigit(raw[i + 1]) >= 0 &&
@@ -140,12 +119,19 @@ std::string keyOf(std::string_view pair) {
             c = static_cast<char>(hexDigit(raw[i + 1]) * 16 + hexDigit(raw[i + 2]));
             i += 2;
         }
-        if (c == '[' || c == '\0') {
-            break;
-        }
-        if (c != ' ' || !key.empty()) {
-            key += c;
-        }
+        text += c;
+    }
+    return text;
+}
+
+// "a%5B1%5D=x" is the key "a", "a%5B=x" is another one ("a_").
+std::string keyOf(std::string_view pair) {
+    std::string key = decoded(pair.substr(0, pair.find('=')));
+    key.resize(std::min(key.find('\0'), key.size()));
+    key.erase(0, std::min(key.find_first_not_of(' '), key.size()));
+    const std::size_t bracket = key.find('[');
+    if (bracket != std::string::npos && key.find(']', bracket) != std::string::npos) {
+        key.resize(bracket);
     }
     return key;
 }

@@ -23,7 +23,7 @@
 
 namespace muster {
 
-inline constexpr std::uint32_t kRuntimeAbi = 1;
+inline constexpr std::uint32_t kRuntimeAbi = 2;
 
 /// What a runtime needs to load. Strings are copied by the runtime if it keeps them.
 struct RuntimeConfig {
@@ -59,6 +59,45 @@ struct RequestResult {
     std::string_view (*header)(std::string_view name) = nullptr;
 };
 
+/// One worker of the pool, for fpm_get_status(). Times and sizes as the status page shows them;
+/// texts as they came from clients, never null.
+struct WorkerStatus {
+    std::int32_t pid = 0;
+    const char* state = "";
+    std::int64_t startTime = 0;  ///< seconds of the epoch
+    std::uint64_t startSince = 0;
+    std::uint64_t requests = 0;
+    std::uint64_t requestDurationUs = 0;
+    const char* method = "";
+    const char* uri = "";
+    const char* query = "";
+    std::int64_t contentLength = 0;
+    const char* user = "";
+    const char* script = "";
+    double cpuPercent = 0;
+    std::uint64_t memory = 0;
+};
+
+/// The pool, likewise.
+struct PoolStatus {
+    const char* pool = "";
+    const char* processManager = "";
+    std::int64_t startTime = 0;
+    std::uint64_t startSince = 0;
+    std::uint64_t acceptedConnections = 0;
+    std::uint64_t listenQueue = 0;
+    std::uint64_t maxListenQueue = 0;
+    std::uint64_t listenQueueLength = 0;
+    std::uint64_t idle = 0;
+    std::uint64_t active = 0;
+    std::uint64_t maxActive = 0;
+    std::uint64_t maxChildrenReached = 0;
+    std::uint64_t slowRequests = 0;
+    std::uint64_t memoryPeak = 0;
+    const WorkerStatus* workers = nullptr;  ///< used slots, in their order
+    std::size_t workerCount = 0;
+};
+
 /// The worker's side of one request, as the runtime sees it. Implemented by the worker loop.
 class RequestIo {
   public:
@@ -80,6 +119,9 @@ class RequestIo {
     virtual void scriptReturned(const RequestResult& result) noexcept = 0;
     /// A line for the worker's own log (fd 2), subject to log_level.
     virtual void log(LogLevel level, const char* text) noexcept = 0;
+    /// The pool as it is now; null when it cannot be told. The caller keeps nothing of it: it is
+    /// the worker loop's until the next call or the end of the request.
+    virtual const PoolStatus* poolStatus() noexcept = 0;
 
   protected:
     ~RequestIo() = default;

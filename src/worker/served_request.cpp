@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <new>
+
 #include "base/clock.h"
 #include "base/io.h"
 #include "log/worker_output.h"
@@ -59,6 +61,7 @@ RunOutcome ServedRequest::run() {
         outcome = inputs_->runtime->run(*this);
     }
     finish();
+    report_.reset();
     if (inputs_->pool->catchWorkersOutput) {
         writeAll(STDERR_FILENO, log::WorkerOutput::kRequestEndMarker);
     }
@@ -77,10 +80,14 @@ void ServedRequest::servePage(Page page, const RequestInfo& info) {
     pageHeaders_ = {};
 }
 
-PageResponse ServedRequest::status(const RequestInfo& info, std::string_view poweredBy) {
-    const scoreboard::PoolSnapshot snapshot = scoreboard::takeSnapshot(*inputs_->segment);
+scoreboard::PoolSnapshot ServedRequest::lookAround() {
+    scoreboard::PoolSnapshot snapshot = scoreboard::takeSnapshot(*inputs_->segment);
     scoreboard::hintActive(*inputs_->segment, snapshot.active);
-    return statusPage(snapshot, info, poweredBy);
+    return snapshot;
+}
+
+PageResponse ServedRequest::status(const RequestInfo& info, std::string_view poweredBy) {
+    return statusPage(lookAround(), info, poweredBy);
 }
 
 fastcgi::Params& ServedRequest::params() noexcept {
@@ -136,6 +143,15 @@ void ServedRequest::scriptReturned(const RequestResult& result) noexcept {
 
 void ServedRequest::log(LogLevel level, const char* text) noexcept {
     inputs_->log->write(level, text);
+}
+
+const PoolStatus* ServedRequest::poolStatus() noexcept {
+    try {
+        report_.emplace(lookAround());
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+    return &report_->status();
 }
 
 ServedRequest::CpuTimes ServedRequest::cpuTimes() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@
 #include "scoreboard/segment.h"
 #include "worker/access_log.h"
 #include "worker/pages.h"
+#include "worker/pool_report.h"
 #include "worker/worker.h"
 
 namespace muster::worker {
@@ -40,6 +42,7 @@ class ServedRequest final : public RequestIo {
     void scriptStarts() noexcept override;
     void scriptReturned(const RequestResult& result) noexcept override;
     void log(LogLevel level, const char* text) noexcept override;
+    const PoolStatus* poolStatus() noexcept override;
 
   private:
     struct CpuTimes {
@@ -49,6 +52,7 @@ class ServedRequest final : public RequestIo {
     [[nodiscard]] static CpuTimes cpuTimes();
 
     void servePage(Page page, const RequestInfo& info);
+    scoreboard::PoolSnapshot lookAround();
     PageResponse status(const RequestInfo& info, std::string_view poweredBy);
     void writeAccessLine(const RequestResult& result, std::uint64_t durationNs);
     [[nodiscard]] std::string_view header(std::string_view name) const;
@@ -63,6 +67,7 @@ class ServedRequest final : public RequestIo {
     CpuTimes timesBefore_;       ///< only when the access log wants them
     const RequestResult* result_ = nullptr;
     std::string_view pageHeaders_;
+    std::optional<PoolReport> report_;  ///< what the script was told last
 };
 
 }  // namespace muster::worker

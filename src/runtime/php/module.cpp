@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "runtime/php/pool_status.h"
 #include "runtime/php/request.h"
 #include "runtime/php/state.h"
 
@@ -74,10 +75,22 @@ PHP_FUNCTION(apache_request_headers) {
     }
 }
 
+PHP_FUNCTION(fpm_get_status) {
+    ZEND_PARSE_PARAMETERS_NONE();
+    const PoolStatus* status = state.io != nullptr ? state.io->poolStatus() : nullptr;
+    if (status == nullptr) {
+        RETURN_FALSE;
+    }
+    describePool(return_value, *status);
+}
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_fastcgi_finish_request, 0, 0, _IS_BOOL, 0)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_apache_request_headers, 0, 0, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_fpm_get_status, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
 ZEND_END_ARG_INFO()
 
 const zend_function_entry functions[] = {
@@ -85,6 +98,7 @@ const zend_function_entry functions[] = {
     PHP_FE(fastcgi_finish_request, arginfo_fastcgi_finish_request)
     PHP_FE(apache_request_headers, arginfo_apache_request_headers)
     PHP_FALIAS(getallheaders, apache_request_headers, arginfo_apache_request_headers)
+    PHP_FE(fpm_get_status, arginfo_fpm_get_status)
     PHP_FE_END
     // clang-format on
 };

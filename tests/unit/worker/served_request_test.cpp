@@ -138,6 +138,35 @@ TEST_F(RequestOfAWorker, response_is_ended_when_the_runtime_did_not) {
     EXPECT_FALSE(connection_.isOpen());
 }
 
+TEST_F(RequestOfAWorker, the_pool_is_told_to_a_script_that_asks) {
+    runtime_.script = [](RequestIo& io) {
+        io.scriptStarts();
+        const PoolStatus* status = io.poolStatus();
+        EXPECT_NE(status, nullptr);
+        EXPECT_STREQ(status->pool, "www");
+        EXPECT_EQ(status->acceptedConnections, 1U);
+        EXPECT_EQ(status->active, 1U);
+        EXPECT_EQ(status->idle, 0U);
+        EXPECT_EQ(status->maxActive, 1U);
+        EXPECT_EQ(status->workerCount, 1U);
+        const WorkerStatus& worker = status->workers[0];
+        EXPECT_EQ(worker.pid, 4711);
+        EXPECT_STREQ(worker.state, "Running");
+        EXPECT_EQ(worker.requests, 1U);
+        EXPECT_STREQ(worker.method, "POST");
+        EXPECT_STREQ(worker.uri, "/page.php");
+        EXPECT_STREQ(worker.query, "a=b");
+        EXPECT_EQ(worker.contentLength, 4);
+        EXPECT_STREQ(worker.user, "alice");
+        EXPECT_STREQ(worker.script, "/srv/index.php");
+        EXPECT_EQ(worker.cpuPercent, 0);
+        EXPECT_EQ(worker.memory, 0U);
+        EXPECT_STREQ(io.poolStatus()->pool, "www") << "again";
+        return RunOutcome::served;
+    };
+    serve(kPageRequest, "%r", "body");
+}
+
 TEST_F(RequestOfAWorker, stages_and_facts_follow_the_request) {
     runtime_.script = [&](RequestIo& io) {
         EXPECT_EQ(shown().stage, scoreboard::Stage::gettingInfo);
