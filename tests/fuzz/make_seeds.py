@@ -1,6 +1,7 @@
-"""Writes the fuzzers' seeds and dictionary: from the shipped files, the conformance cases, the table.
+"""Writes the fuzzers' seeds and dictionaries: from the shipped files, the conformance cases, the table
+of directives and protocol_seeds.py.
 
-usage: make_seeds.py DIRECTORY      (gets read_configuration/, read_ini/ and directives.dict)
+usage: make_seeds.py DIRECTORY      (gets a folder for each fuzzer and NAME.dict for each dictionary)
 """
 
 import glob
@@ -14,6 +15,7 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [HERE, f"{ROOT}/tests/conformance", f"{ROOT}/tests/support"]
 WORDS = """[global] [www] include php_flag php_admin_flag yes no on off true false none null static
     dynamic ondemand unlimited syslog ${ ${NAME} ${defined} ${NAME:-x} $pool $prefix \\" \\\\ ; = []
     1.conf 2.conf *.conf ' ( ) | & ^ ~ ! 30s 2m 1h 1d 2147483647 -1 99999999999 /ping
@@ -26,14 +28,15 @@ def directive_names():
         return re.findall(r"^\| `([a-z_.]+)", file.read(), re.M)
 
 
-def write_dictionary(path):
-    names = directive_names()
-    assert "pm.max_children" in names
+def write_dictionary(path, words):
     with open(path, "w", encoding="ascii") as file:
-        for word in dict.fromkeys([*names, *WORDS]):
-            escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+        for word in dict.fromkeys(words):
+            data = word.encode() if isinstance(word, str) else word
+            escaped = "".join(
+                chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}"
+                for byte in data
+            )
             file.write(f'"{escaped}"\n')
-        file.write('"\\x1e"\n')
 
 
 def texts():
@@ -41,7 +44,6 @@ def texts():
     for name in ("muster.conf", "pool.d/www.conf"):
         with open(f"{ROOT}/conf/{name}", encoding="utf-8") as file:
             yield file.read(), []
-    sys.path[:0] = [f"{ROOT}/tests/conformance", f"{ROOT}/tests/support"]
     for path in sorted(glob.glob(f"{ROOT}/tests/conformance/test_*.py")):
         module = importlib.import_module(os.path.basename(path)[:-3])
         for test in [getattr(module, name) for name in dir(module) if name.startswith("test_")]:
@@ -68,7 +70,8 @@ def write(place, data):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for name in ("read_configuration", "read_ini"):
+    protocol = importlib.import_module("protocol_seeds")
+    for name in ("read_configuration", "read_ini", "decode_pool", *protocol.SEEDS):
         shutil.rmtree(f"{sys.argv[1]}/{name}", ignore_errors=True)
         os.makedirs(f"{sys.argv[1]}/{name}")
     for text, more in texts():
@@ -76,7 +79,14 @@ def main():
             data = bytes([flags]) + "\x1e".join([text, *more]).encode()
             write(f"{sys.argv[1]}/read_configuration", data[:8192])
         write(f"{sys.argv[1]}/read_ini", text.encode()[:2048])
-    write_dictionary(f"{sys.argv[1]}/directives.dict")
+    for name, seeds in protocol.SEEDS.items():
+        for data in seeds():
+            write(f"{sys.argv[1]}/{name}", data)
+    names = directive_names()
+    assert "pm.max_children" in names
+    write_dictionary(f"{sys.argv[1]}/directives.dict", [*names, *WORDS, "\x1e"])
+    for name, words in protocol.WORDS.items():
+        write_dictionary(f"{sys.argv[1]}/{name}.dict", words)
 
 
 main()

@@ -3,28 +3,22 @@
 // Input: one byte of flags, then the main file and up to three more, separated by 0x1e; the others
 // are 1.conf, 2.conf, 3.conf beside it, found with `include = 1.conf`.
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/configuration.h"
+#include "input.h"
 #include "private_directory.h"
 
 namespace {
 
 using namespace muster;
+using fuzz::broken;
 
 constexpr std::size_t kMoreFiles = 3;
 constexpr std::size_t kMostMessages = 2'000;
-
-[[noreturn]] void broken(const std::string& what, const std::string& expected,
-                         const std::string& found) {
-    std::fprintf(stderr, "%s\nexpected: %s\nfound:    %s\n", what.c_str(), expected.c_str(),
-                 found.c_str());
-    std::abort();
-}
 
 std::string quotedValue(const std::string& value) {
     std::string text = "\"";
