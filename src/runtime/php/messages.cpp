@@ -74,7 +74,8 @@ void prepareMessages(LogLevel level, int logLimit) {
     state.logLevel = level;
     state.logLimit = static_cast<std::size_t>(std::clamp(logLimit, 64, kLongestLine));
     std::free(state.message);
-    state.messageSize = std::max(state.logLimit, kOwnLimit) + 1;
+    // One byte more than any limit, so that what is cut is seen to be.
+    state.messageSize = std::max(state.logLimit, kOwnLimit) + 2;
     state.message = static_cast<char*>(std::malloc(state.messageSize));
     if (state.message == nullptr) {
         std::abort();
