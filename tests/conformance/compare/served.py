@@ -153,15 +153,16 @@ def unread(fd):
 
 
 @contextlib.contextmanager
-def serving(programs, identity, pools, globals_=None, *arguments, wait=True, detached=False):
-    """[php-fpm, muster], up with the same configuration."""
+def serving(
+    programs, identity, pools, globals_=None, *arguments, wait=True, detached=False, arena=None
+):
+    """[php-fpm, muster], up with the same configuration; in one `arena`, or each in its own."""
     processes.adopt_orphans()
     arenas, daemons = [], []
     try:
         for program in (ORACLE, programs.candidate(identity)):
-            arena = Arena(identity)
-            arenas.append(arena)
-            daemon = ServedDaemon(arena, identity, program)
+            arenas.append(arena or Arena(identity))
+            daemon = ServedDaemon(arenas[-1], identity, program)
             daemons.append(daemon)
             daemon.set_up(pools, globals_ or {}, *arguments, wait=wait, detached=detached)
         yield daemons
@@ -173,9 +174,9 @@ def serving(programs, identity, pools, globals_=None, *arguments, wait=True, det
     finally:
         for daemon in daemons:
             daemon.kill_everybody()
-        for arena in arenas:
-            arena.keep_sockets = True
-            arena.close()
+        for one in dict.fromkeys(arenas):
+            one.keep_sockets = True
+            one.close()
 
 
 # Where in the program, at debug level; php-fpm has a NUL byte behind it.
