@@ -10,7 +10,9 @@ declare -rA packages_of=(
         libphp8.2-embed libacl1-dev libapparmor-dev libcap-dev libsystemd-dev python3"
     [run]="nginx curl procps php8.2-fpm php8.2-opcache php8.2-mbstring php8.2-xml php8.2-sqlite3"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck python3-pytest
-        libfcgi-bin php8.2-cli dokuwiki acl iproute2 apache2 haproxy lighttpd caddy"
+        libfcgi-bin php8.2-cli dokuwiki acl iproute2 apache2 haproxy lighttpd caddy
+        wordpress wordpress-theme-twentytwentythree mediawiki mariadb-server-core php8.2-mysql
+        php8.2-gd php8.2-intl chromium fonts-dejavu-core nodejs npm"
     [bench]="nginx php8.2-fpm wrk python3"
 )
 
@@ -23,12 +25,18 @@ package_is_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# NodeSource's package nodejs has npm in it and refuses Debian's.
+package_is_there() {
+    package_is_installed "$1" ||
+        { [ "$1" = npm ] && package_is_installed nodejs && command -v npm >/dev/null; }
+}
+
 # missing_packages PART...
 missing_packages() {
     local part name
     for part in "$@"; do
         for name in ${packages_of[$part]}; do
-            package_is_installed "$name" || printf '%s\n' "$name"
+            package_is_there "$name" || printf '%s\n' "$name"
         done
     done | sort -u
 }

@@ -5,14 +5,13 @@ import http.cookiejar
 import os
 import re
 import shutil
-import struct
 import urllib.parse
 import urllib.request
-import zlib
 
 import pytest
 
 from harness.fixtures import both_users
+from harness.pictures import png
 
 PACKAGE = "/usr/share/dokuwiki"
 DATA_FOLDERS = "attic cache index locks log media media_attic media_meta meta pages tmp".split()
@@ -92,23 +91,6 @@ class Browser:
         return self._open(urllib.request.Request(self._base + path, parts, headers)).decode()
 
 
-def picture():
-    """A small valid PNG with noise in it."""
-
-    def chunk(kind, data):
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    side = 120
-    rows = b"".join(b"\0" + os.urandom(3 * side) for _ in range(side))
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
-
-
 def left_out(folder, names):
     """Other languages are most of the package's files."""
     languages = {name for name in names if name != "en"} if folder.endswith("/lang") else set()
@@ -138,12 +120,7 @@ def wiki(arena):
         assert old in text
         with open(f"{root}/{name}", "w", encoding="utf-8") as file:
             file.write(text.replace(old, new))
-    user = arena.identity
-    for place, _, names in os.walk(root):
-        os.chmod(place, 0o755)
-        for path in [place, *(f"{place}/{name}" for name in names)]:
-            if os.geteuid() == 0:
-                os.chown(path, user.worker_uid, user.worker_gid)
+    arena.give_to_workers(root)
     return root
 
 
@@ -197,7 +174,7 @@ def test_install_log_in_edit_save_upload_read_back(arena, daemon, wiki):
     assert "Written <strong>through</strong> the daemon: ä ö ü." in saved
 
     # Upload.
-    image = picture()
+    image = png(120, 120)
     form = Form(browser.page("/lib/exe/mediamanager.php?ns="), 'type="file"')
     fields = {**form.fields, "mediaid": "picture.png"}
     answer = browser.upload("/lib/exe/mediamanager.php", fields, "upload", "picture.png", image)

@@ -74,6 +74,15 @@ class Arena:
             identity.give(path)
         return path
 
+    def give_to_workers(self, root):
+        """Makes a folder and all in it belong to the pool's user."""
+        for place, _, names in os.walk(root):
+            os.chmod(place, 0o755)
+            for path in [place, *(f"{place}/{name}" for name in names)]:
+                if os.geteuid() == 0:
+                    uid, gid = self.identity.worker_uid, self.identity.worker_gid
+                    os.chown(path, uid, gid, follow_symlinks=False)
+
     def daemon(self, name="d", identity=None):
         daemon = Daemon(self, identity or self.identity, name)
         self.daemons.append(daemon)

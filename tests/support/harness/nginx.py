@@ -28,13 +28,14 @@ http {{
     proxy_temp_path {dir}/tmp-proxy;
     uwsgi_temp_path {dir}/tmp-uwsgi;
     scgi_temp_path {dir}/tmp-scgi;
-    types {{ text/html html; text/css css; image/png png; }}
+    include /etc/nginx/mime.types;
     upstream daemon {{ server {upstream}; {keepalive} }}
     server {{
         listen 127.0.0.1:{port};
         server_name localhost;
         root {root};
         index index.php doku.php;
+        {front}
         location ~ ^/(status|ping)$ {{
             include /etc/nginx/fastcgi_params;
             fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
@@ -58,7 +59,10 @@ http {{
 
 
 class Nginx:
-    def __init__(self, arena, address, root=None, keep=False, buffering=True, retry=False):
+    def __init__(
+        self, arena, address, root=None, keep=False, buffering=True, retry=False, front=None
+    ):
+        """`front`: the script that answers for every address that is no file."""
         self.arena = arena
         self.dir = arena.directory("nginx", None)
         self.log = LogFile(f"{self.dir}/nginx-error.log")
@@ -71,6 +75,7 @@ class Nginx:
             "keep": "on" if keep else "off",
             "buffering": "on" if buffering else "off",
             "root": root or arena.site,
+            "front": f"location / {{ try_files $uri $uri/ {front}?$args; }}" if front else "",
             # nginx can hide a lost GET by asking again; a test wants to see it.
             "retry": "error timeout" if retry else "off",
         }
