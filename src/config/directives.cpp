@@ -129,6 +129,9 @@ constexpr auto kDirectives = std::to_array<Directive>({
      DumpStyle::plainSeconds},
     {"pm.max_requests", Scope::pool, Type::integer, &P::maxRequests, "0", kNumber,
      "Requests after which a worker is replaced by a fresh one. 0: never."},
+    {"pm.recycle_after_fatal", Scope::pool, Type::boolean, &P::recycleAfterFatal, "yes", kYesNo,
+     "Replace a worker whose request ran out of memory: PHP stops wherever it is then, and what it "
+     "leaves half done could reach the next request.", nullptr, DumpStyle::ownDirective},
     {"pm.status_path", Scope::pool, Type::text, &P::statusPath, "none",
      "a path such as /status", "URI that answers with the pool's status page.", checkStatusPath},
     {"pm.status_listen", Scope::pool, Type::listen, &P::statusListen, "none",

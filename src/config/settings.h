@@ -85,6 +85,7 @@ struct PoolSettings {
     int maxSpawnRate = 32;
     int processIdleTimeout = 10;
     int maxRequests = 0;
+    bool recycleAfterFatal = true;
 
     std::string statusPath;
     std::string statusListen;  ///< an address as in listen; empty: none

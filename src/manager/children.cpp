@@ -17,6 +17,25 @@ namespace muster::manager {
 
 using scoreboard::Stage;
 
+namespace {
+
+void takeUnfitness(Departure& departure) {
+    const auto left = [&](worker::WorkerExit exit) {
+        return WIFEXITED(departure.status) &&
+               WEXITSTATUS(departure.status) == static_cast<int>(exit);
+    };
+    if (left(worker::WorkerExit::exhausted)) {
+        departure.unfit = Departure::Unfit::exhausted;
+    } else if (left(worker::WorkerExit::changed)) {
+        departure.unfit = Departure::Unfit::changed;
+    } else {
+        return;
+    }
+    departure.status = 0;
+}
+
+}  // namespace
+
 Children::Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop,
                    Heard heard)
     : shared_(&shared),
@@ -157,6 +176,9 @@ std::optional<Departure> Children::bury(pid_t pid, int status) {
     departure.toldToLeave = child.toldToLeave;
     const auto last = scoreboard::copyWorker(*shared_->segment, child.slot, monotonicNs());
     departure.served = last && last->facts.requests > 0;
+    if (departure.served) {
+        takeUnfitness(departure);
+    }
     if (stageOf(child) == Stage::idle) {
         shared_->segment->header().hints.idle.fetch_sub(1, std::memory_order_relaxed);
     }

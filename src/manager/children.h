@@ -48,6 +48,8 @@ struct Departure {
     std::uint64_t lifetimeNs = 0;
     bool toldToLeave = false;
     bool served = false;  ///< had begun at least one request
+    /// What made the worker leave that was in good order otherwise; `status` is that of a good end.
+    enum class Unfit { no, exhausted, changed } unfit = Unfit::no;
 };
 
 class Children {

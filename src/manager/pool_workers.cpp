@@ -19,6 +19,11 @@ namespace {
 constexpr milliseconds kInterrupted{500};  // for the master's TERM to come after a SIGINT
 constexpr milliseconds kProbation{1000};   // a replacement that lives this long is sound
 
+constexpr const char* kExhausted =
+    "is replaced because a request ran out of memory (pm.recycle_after_fatal)";
+constexpr const char* kChanged =
+    "is replaced because a script changed its priority, limits or user for good";
+
 bool hasCrashed(const Departure& departure) {
     return WIFSIGNALED(departure.status) &&
            (WTERMSIG(departure.status) == SIGSEGV || WTERMSIG(departure.status) == SIGBUS);
@@ -129,6 +134,11 @@ void PoolManager::logDeparture(const Departure& departure) {
             "start",
             poolPrefix(), departure.pid, seconds, micros));
         return;
+    }
+    if (departure.unfit != Departure::Unfit::no) {
+        parts_.log->notice(
+            fmt::format("{}child {} {}", poolPrefix(), departure.pid,
+                        departure.unfit == Departure::Unfit::exhausted ? kExhausted : kChanged));
     }
     if ((phase_ != Phase::serving && phase_ != Phase::starting) || wasInterrupted(departure)) {
         level = LogLevel::debug;

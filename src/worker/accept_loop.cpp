@@ -24,6 +24,17 @@ constexpr std::uint64_t kPatienceNs = 5 * kNsPerMs;
 /// … and how long until parking is tried again when the manager could not take the connection.
 constexpr std::uint64_t kRetryNs = 10 * kNsPerMs;
 
+/// Why the next request must not meet this process; nothing when it may.
+std::optional<WorkerExit> unfitness(RunOutcome outcome, const config::PoolSettings& pool) {
+    if (outcome == RunOutcome::changed) {
+        return WorkerExit::changed;
+    }
+    if (outcome == RunOutcome::exhausted && pool.recycleAfterFatal) {
+        return WorkerExit::exhausted;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, WaitSet& waits,
@@ -67,7 +78,7 @@ WorkerExit AcceptLoop::run() {
             break;
         }
     }
-    return exit_.value_or(WorkerExit::done);
+    return exit_.value_or(reason_);
 }
 
 bool AcceptLoop::mustLeave() const {
@@ -354,10 +365,14 @@ void AcceptLoop::runRequest() {
     if (outcome == RunOutcome::broken) {
         inputs_->log->error("the runtime cannot go on in this process");
         leaveAs(WorkerExit::cannotStart);
-    } else if (last || outcome == RunOutcome::recycle) {
+        return;
+    }
+    const std::optional<WorkerExit> unfit = unfitness(outcome, *inputs_->pool);
+    if (unfit || last) {
         // A kept-alive connection outlives this worker: closing it now could meet the peer's next
         // request on its way.
         retires_ = true;
+        reason_ = unfit.value_or(WorkerExit::done);
         if (!handOver_.possible()) {
             connection_.abandon();
         }

@@ -59,13 +59,14 @@ class AcceptLoop {
     PeerAdmission admission_;
     fastcgi::ServerConnection connection_;
     ServedRequest request_;
-    std::string peer_;            ///< of the connection; empty for unix sockets
-    ParkedFacts facts_;           ///< of the connection, as it would be parked
-    bool handedOver_ = false;     ///< the connection at hand was parked before
-    bool turnOfNewOnes_ = false;  ///< the last connection opened was a handed-over one
-    bool expectsBytes_ = false;   ///< reading comes before waiting
-    bool owesAccept_ = false;     ///< took a wake-up of the listening socket (WaitSet)
-    bool retires_ = false;        ///< served its last request
+    std::string peer_;                      ///< of the connection; empty for unix sockets
+    ParkedFacts facts_;                     ///< of the connection, as it would be parked
+    bool handedOver_ = false;               ///< the connection at hand was parked before
+    bool turnOfNewOnes_ = false;            ///< the last connection opened was a handed-over one
+    bool expectsBytes_ = false;             ///< reading comes before waiting
+    bool owesAccept_ = false;               ///< took a wake-up of the listening socket (WaitSet)
+    bool retires_ = false;                  ///< served its last request
+    WorkerExit reason_ = WorkerExit::done;  ///< why it retires
     int served_ = 0;
     bool shortOfResources_ = false;
     std::optional<WorkerExit> exit_;

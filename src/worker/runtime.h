@@ -129,8 +129,9 @@ class RequestIo {
 
 enum class RunOutcome {
     served,
-    broken,   ///< the runtime cannot go on in this process: the worker ends (exit code 70)
-    recycle,  ///< served, but the process should be replaced (memory exhaustion bail-out)
+    broken,     ///< the runtime cannot go on in this process: the worker ends (exit code 70)
+    exhausted,  ///< served, but left where memory ran out: the process should be replaced
+    changed,    ///< served, but the process is not what it was, for good: it must be replaced
 };
 
 enum class Description { version, information, modules };

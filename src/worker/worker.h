@@ -25,8 +25,10 @@ namespace muster::worker {
 
 /// How a worker ends: its exit status is a protocol with the manager.
 enum class WorkerExit : int {
-    done = 0,          ///< asked to leave, max_requests, recycled
+    done = 0,          ///< asked to leave, max_requests
     cannotStart = 70,  ///< never served: must not be respawned in a tight loop
+    exhausted = 71,    ///< its last request ran out of memory (pm.recycle_after_fatal)
+    changed = 72,      ///< its last request changed the process for good
 };
 
 /// What Commands::draining says to every worker of a generation. The manager stores it before it

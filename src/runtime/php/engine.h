@@ -27,6 +27,7 @@ extern "C" {
 #include <zend_extensions.h>
 #include <zend_ini_scanner.h>
 #include <zend_modules.h>
+#include <zend_observer.h>
 #include <zend_signal.h>
 #include <zend_stream.h>
 

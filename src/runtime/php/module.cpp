@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "runtime/php/pool_status.h"
-#include "runtime/php/request.h"
 #include "runtime/php/state.h"
 
 namespace muster::php {
@@ -158,7 +157,6 @@ PHP_MSHUTDOWN_FUNCTION(muster) {
 PHP_RSHUTDOWN_FUNCTION(muster) {
     static_cast<void>(type);
     static_cast<void>(module_number);
-    noteMemoryExhaustion();
     state.shuttingDown = true;
     return SUCCESS;
 }

@@ -242,17 +242,14 @@ bool formWasCut(RequestIo& io) noexcept {
     return state.bodyUntilEnd && io.bodyAborted();
 }
 
-}  // namespace
-
-void noteMemoryExhaustion() noexcept {
-    if (PG(last_error_message) == nullptr || PG(last_error_type) != E_ERROR) {
-        return;
+RunOutcome fitness() noexcept {
+    if (state.processChanged) {
+        return RunOutcome::changed;
     }
-    const string_view text(ZSTR_VAL(PG(last_error_message)), ZSTR_LEN(PG(last_error_message)));
-    if (text.starts_with("Allowed memory size of ") || text.starts_with("Out of memory")) {
-        state.memoryExhausted = true;
-    }
+    return state.memoryExhausted ? RunOutcome::exhausted : RunOutcome::served;
 }
+
+}  // namespace
 
 RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver) noexcept {
     beginRequest(io);
@@ -296,17 +293,15 @@ RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions)
     }
     applyErrorHeader();
     report(io);
-    noteMemoryExhaustion();
     if (SG(request_info).path_translated != nullptr) {
         efree(SG(request_info).path_translated);
         SG(request_info).path_translated = nullptr;
     }
     php_request_shutdown(nullptr);
-    const bool exhausted = state.memoryExhausted;
     SG(server_context) = nullptr;
     clearRequestInfo();
     endRequest();
-    return exhausted ? RunOutcome::recycle : RunOutcome::served;
+    return fitness();
 }
 
 }  // namespace muster::php

@@ -15,7 +15,4 @@ RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver) noexcept;
 /// From request start-up to END_REQUEST. `extensions`: security.limit_extensions, empty: any.
 RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions) noexcept;
 
-/// Remembers in `state` that the last error was a fatal want of memory.
-void noteMemoryExhaustion() noexcept;
-
 }  // namespace muster::php

@@ -11,6 +11,7 @@
 #include "runtime/php/describe.h"
 #include "runtime/php/engine.h"
 #include "runtime/php/ini_settings.h"
+#include "runtime/php/process_changes.h"
 #include "runtime/php/request.h"
 #include "runtime/php/startup.h"
 #include "runtime/php/state.h"
@@ -47,6 +48,7 @@ class PhpRuntime final : public Runtime {
         extensions_ = splitWords(config.limitExtensions);
         poweredBy_ = "X-Powered-By: PHP/" + engineVersion();
         applyPoolSettings(config.values, config.adminValues);
+        watchProcessChanges();
         keepWhatIsLoaded();
         // A pool with a chroot changes its root after this: paths lead elsewhere then.
         php_clear_stat_cache(true, nullptr, 0);

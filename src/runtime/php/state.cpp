@@ -16,6 +16,7 @@ void beginRequest(RequestIo& io) noexcept {
     state.shuttingDown = false;
     state.saidSomething = false;
     state.memoryExhausted = false;
+    state.processChanged = false;
     state.bodyFileTried = false;
     state.afterFinish = 0;
 }

@@ -31,6 +31,7 @@ struct State {
     bool shuttingDown = false;     ///< modules have had their RSHUTDOWN
     bool saidSomething = false;    ///< a STDERR message went out: the next needs a separator
     bool memoryExhausted = false;  ///< a fatal error for want of memory
+    bool processChanged = false;   ///< the script changed the process for good
     int bodyFile = -1;             ///< REQUEST_BODY_FILE
     bool bodyFileTried = false;
     std::size_t afterFinish = 0;  ///< output bytes since fastcgi_finish_request()

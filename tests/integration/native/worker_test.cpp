@@ -91,9 +91,10 @@ class FakeRuntime final : public Runtime {
         }
         io.scriptReturned({});
         io.finish();
-        return name == "/broken"    ? RunOutcome::broken
-               : name == "/recycle" ? RunOutcome::recycle
-                                    : RunOutcome::served;
+        return name == "/broken"      ? RunOutcome::broken
+               : name == "/exhausted" ? RunOutcome::exhausted
+               : name == "/changed"   ? RunOutcome::changed
+                                      : RunOutcome::served;
     }
     std::string_view poweredBy() noexcept override { return {}; }
     void stopWorker() noexcept override {}
@@ -421,7 +422,8 @@ TEST_F(Worker, max_requests_is_exact_and_closes_a_kept_alive_connection) {
 }
 
 TEST_F(Worker, outcomes_of_the_runtime_become_exit_codes) {
-    for (const auto& [script, code] : {std::pair("/broken", 70), std::pair("/recycle", 0)}) {
+    for (const auto& [script, code] :
+         {std::pair("/broken", 70), std::pair("/exhausted", 71), std::pair("/changed", 72)}) {
         start();
         Client client = connect();
         client.send(script, "x", true);

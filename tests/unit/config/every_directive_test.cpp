@@ -68,6 +68,7 @@ const std::vector<Row> kPoolRows = {
     {"pm.max_spawn_rate", "16", "16", "x", kNumber},
     {"pm.process_idle_timeout", "20s", "20", "20S", kUnit},
     {"pm.max_requests", "500", "500", "x", kNumber},
+    {"pm.recycle_after_fatal", "off", "no", "2", kTruth},
     {"pm.status_path", "/status", "/status", ""},
     {"pm.status_listen", "127.0.0.1:19099", "127.0.0.1:19099", ""},
     {"ping.path", "/ping", "/ping", ""},

@@ -124,9 +124,9 @@ TEST_F(RequestOfAWorker, runtime_reads_and_writes_through_it) {
         EXPECT_FALSE(io.finished());
         EXPECT_TRUE(io.finish());
         EXPECT_TRUE(io.finished());
-        return RunOutcome::recycle;
+        return RunOutcome::exhausted;
     };
-    EXPECT_EQ(serve(kPageRequest, "%r", "body"), RunOutcome::recycle);
+    EXPECT_EQ(serve(kPageRequest, "%r", "body"), RunOutcome::exhausted);
     EXPECT_EQ(response_.out, "body");
     EXPECT_EQ(response_.err, "oops");
     EXPECT_EQ(response_.appStatus, 0);

@@ -1,0 +1,10 @@
+// What makes a worker unfit for the next request: a fatal want of memory, after which the engine's
+// state is whatever the interrupted code left, and functions that change the process for good.
+#pragma once
+
+namespace muster::php {
+
+/// Has `state` told of both from now on. Once, in the manager, when all extensions are there.
+void watchProcessChanges();
+
+}  // namespace muster::php
