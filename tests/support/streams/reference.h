@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,18 +20,41 @@ struct Record {
     bool whole = true;  ///< content and padding are there to their ends
 };
 
+/// One request that a server must see in a stream.
+struct Told {
+    std::uint16_t id = 0;
+    bool keepAlive = false;
+    std::vector<std::pair<std::string, std::string>> variables;
+    std::string body;
+    bool ended = false;  ///< with its empty STDIN record
+
+    [[nodiscard]] std::string operator[](std::string_view name) const {
+        for (const auto& [known, value] : variables) {
+            if (known == name) {
+                return value;
+            }
+        }
+        return {};
+    }
+};
+
 class Reference {
   public:
-    explicit Reference(const std::string& stream) : records_(split(stream)) {}
-
-    std::string text() {
+    explicit Reference(const std::string& stream, ParamsLimits limits = kSmallLimits)
+        : limits_(limits), records_(split(stream)) {
         while (next_ < records_.size() && betweenRequests()) {
         }
-        return text_;
     }
 
+    [[nodiscard]] const std::string& text() const { return text_; }
+    [[nodiscard]] const std::vector<Told>& requests() const { return requests_; }
+    /// The stream ends with a whole request or behind one: nothing more is waited for.
+    [[nodiscard]] bool isWhole() const { return state_ == State::atRest && endsWithRecord_; }
+
   private:
-    static std::vector<Record> split(const std::string& stream) {
+    enum class State { atRest, amidRequest, over };
+
+    std::vector<Record> split(const std::string& stream) {
         std::vector<Record> records;
         std::size_t at = 0;
         while (stream.size() - at >= kHeaderSize) {
@@ -42,8 +66,10 @@ class Reference {
                 std::size_t{found.header.contentLength} + found.header.paddingLength;
             found.whole = stream.size() - at >= size;
             at += std::min(size, stream.size() - at);
+            endsWithRecord_ = found.whole;
             records.push_back(found);
         }
+        endsWithRecord_ = endsWithRecord_ && at == stream.size();
         return records;
     }
 
@@ -58,7 +84,7 @@ class Reference {
 
     using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-    static bool takeLength(std::string& bytes, std::size_t& length) {
+    static bool takeLength(std::string_view& bytes, std::size_t& length) {
         const std::size_t size = !bytes.empty() && (bytes[0] & 0x80) != 0 ? 4 : 1;
         if (bytes.size() < size) {
             return false;
@@ -68,12 +94,12 @@ class Reference {
             length = length * 256 + static_cast<unsigned char>(bytes[i]);
         }
         length &= size == 4 ? 0x7fffffffU : 0x7fU;
-        bytes.erase(0, size);
+        bytes.remove_prefix(size);
         return true;
     }
 
     /// False when there is more than whole pairs; `pairs` has those before.
-    static bool pairsIn(std::string bytes, Pairs& pairs) {
+    static bool pairsIn(std::string_view bytes, Pairs& pairs) {
         while (!bytes.empty()) {
             std::size_t name = 0;
             std::size_t value = 0;
@@ -82,7 +108,7 @@ class Reference {
                 return false;
             }
             pairs.emplace_back(bytes.substr(0, name), bytes.substr(name, value));
-            bytes.erase(0, name + value);
+            bytes.remove_prefix(name + value);
         }
         return true;
     }
@@ -96,6 +122,7 @@ class Reference {
 
     bool violation() {
         text_ += "[violation]";
+        state_ = State::over;
         return false;
     }
 
@@ -130,6 +157,7 @@ class Reference {
         static constexpr const char* kRoles[] = {"RESPONDER", "AUTHORIZER", "FILTER"};
         role_ = kRoles[role - 1];
         keep_ = (r.content[2] & 1) != 0;
+        state_ = State::amidRequest;
         return head();
     }
 
@@ -159,7 +187,7 @@ class Reference {
                 return r.whole && announce(pairs) && (type == RecordType::stdIn ? end() : body());
             }
             if (type != RecordType::params ||
-                pairs.size() + r.header.contentLength > kSmallLimits.totalBytes) {
+                pairs.size() + r.header.contentLength > limits_.totalBytes) {
                 return violation();
             }
             pairs += r.content;
@@ -182,7 +210,7 @@ class Reference {
 
     bool announce(const std::string& bytes) {
         Pairs given;
-        if (!pairsIn(bytes, given) || given.size() > kSmallLimits.count) {
+        if (!pairsIn(bytes, given) || given.size() > limits_.count) {
             return violation();
         }
         Pairs table{{"FCGI_ROLE", role_}};
@@ -197,11 +225,14 @@ class Reference {
             text_ += " " + pair->first + "=" + pair->second;
         }
         text_ += keep_ ? " keep]" : " close]";
+        requests_.push_back({id_, keep_, table, {}, false});
         return true;
     }
 
     bool end() {
         text_ += "[end " + std::to_string(replies_) + "]";
+        requests_.back().ended = true;
+        state_ = State::atRest;
         return true;
     }
 
@@ -220,6 +251,7 @@ class Reference {
             }
             if (type == RecordType::abortRequest) {
                 text_ += "[aborted]";
+                state_ = State::over;
                 return false;
             }
             if (type != RecordType::stdIn) {
@@ -229,6 +261,7 @@ class Reference {
                 return r.whole && end();
             }
             text_ += r.content;
+            requests_.back().body += r.content;
             if (!r.whole) {
                 return false;
             }
@@ -236,9 +269,13 @@ class Reference {
         return false;
     }
 
-    std::vector<Record> records_;
+    const ParamsLimits limits_;
+    bool endsWithRecord_ = true;
+    const std::vector<Record> records_;
     std::size_t next_ = 0;
+    State state_ = State::atRest;
     std::string text_;
+    std::vector<Told> requests_;
     std::size_t replies_ = 0;
     const char* role_ = "";
     std::uint16_t id_ = 0;
