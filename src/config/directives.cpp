@@ -184,6 +184,9 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"security.limit_extensions", Scope::pool, Type::text, &P::limitExtensions, ".php .phar",
      "file extensions separated by spaces",
      "Extensions a main script may have, separated by spaces. Empty: any."},
+    {"early_hints", Scope::pool, Type::boolean, &P::earlyHints, "no", kYesNo,
+     "Give scripts headers_send(), which sends 103 Early Hints ahead of the response. Only for "
+     "web servers that pass them on: most spoil the response.", nullptr, DumpStyle::ownDirective},
     {"apparmor_hat", Scope::pool, Type::text, &P::apparmorHat, "none", "the name of a hat",
      "AppArmor hat the workers change to.", nullptr, DumpStyle::hidden},
     {"env", Scope::pool, Type::array, &P::env, "none", "env[NAME] = value",

@@ -108,6 +108,7 @@ struct PoolSettings {
     bool catchWorkersOutput = false;
     bool decorateWorkersOutput = true;
     bool clearEnv = true;
+    bool earlyHints = false;
     std::string limitExtensions = ".php .phar";  ///< space or tab separated; empty: no limit
     std::string apparmorHat;
 

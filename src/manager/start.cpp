@@ -54,6 +54,7 @@ Result<void> loadRuntimeOf(Manager& manager) {
     if (auto executable = executablePath()) {
         config.executable = std::move(*executable);
     }
+    config.earlyHints = inputs.pool.earlyHints;
     config.limitExtensions = inputs.pool.limitExtensions;
     for (const config::KeyValue& entry : config::orderedForUse(inputs.pool.phpValues)) {
         config.values.emplace_back(entry.key, entry.value);

@@ -33,6 +33,7 @@ struct RuntimeConfig {
     std::vector<std::pair<std::string, std::string>> iniDefinitions;
     bool extendedInfo = false;    ///< -e: compile scripts with what debuggers and profilers need
     std::string executable;       ///< path shown as PHP_BINARY
+    bool earlyHints = false;      ///< early_hints: the web server passes 103 responses on
     std::string limitExtensions;  ///< security.limit_extensions
     std::vector<std::pair<std::string, std::string>> values;  ///< php_value, first applied first
     std::vector<std::pair<std::string, std::string>> adminValues;  ///< php_admin_value

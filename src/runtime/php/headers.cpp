@@ -115,6 +115,19 @@ void composeBlock(sapi_headers_struct* headers, std::string& text) {
     text += "\r\n";
 }
 
+/// What a browser may use at once. A length or type would be that of a body that is not there.
+void composeEarlyHints(sapi_headers_struct* headers, std::string& text) {
+    text = "Status: 103 Early Hints\r\n";
+    forEachHeader(headers, [&text](string_view header) {
+        if (!header.empty() && !isStatus(header) && !startsWithIgnoringCase(header, "Content-") &&
+            !startsWithIgnoringCase(header, "Transfer-Encoding:") &&
+            !startsWithIgnoringCase(header, "X-Powered-By:")) {
+            text.append(header).append("\r\n");
+        }
+    });
+    text += "\r\n";
+}
+
 }  // namespace
 
 int sendHeaders(sapi_headers_struct* headers) noexcept {
@@ -128,6 +141,25 @@ int sendHeaders(sapi_headers_struct* headers) noexcept {
         peerIsGone();
     }
     return SAPI_HEADER_SENT_SUCCESSFULLY;
+}
+
+bool sendEarlyHints() noexcept {
+    RequestIo* io = state.io;
+    // Nobody older understands a response that is not the response.
+    const char* protocol = io != nullptr ? io->params().get("SERVER_PROTOCOL") : nullptr;
+    if (io == nullptr || io->finished() || SG(headers_sent) || SG(request_info).no_headers ||
+        (protocol != nullptr && !string_view(protocol).starts_with("HTTP/1.1") &&
+         !string_view(protocol).starts_with("HTTP/2") &&
+         !string_view(protocol).starts_with("HTTP/3"))) {
+        return false;
+    }
+    std::string& text = block();
+    composeEarlyHints(&SG(sapi_headers), text);
+    if (!io->writeStdout(text.data(), text.size()) || !io->flush()) {
+        peerIsGone();
+        return false;
+    }
+    return true;
 }
 
 std::string_view responseHeader(std::string_view name) noexcept {

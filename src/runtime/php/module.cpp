@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "runtime/php/headers.h"
 #include "runtime/php/pool_status.h"
 #include "runtime/php/state.h"
 
@@ -83,17 +84,42 @@ PHP_FUNCTION(fpm_get_status) {
     describePool(return_value, *status);
 }
 
+constexpr zend_long kEarlyHints = 103;
+
+/// As FrankenPHP has it: an informational response, or the headers of the real one now.
+PHP_FUNCTION(headers_send) {
+    zend_long code = 200;
+    ZEND_PARSE_PARAMETERS_START(0, 1)
+    Z_PARAM_OPTIONAL
+    Z_PARAM_LONG(code)
+    ZEND_PARSE_PARAMETERS_END();
+    if (code >= 100 && code < 200) {
+        const bool sent = code == kEarlyHints && sendEarlyHints();
+        RETURN_LONG(sent ? SAPI_HEADER_SENT_SUCCESSFULLY : SAPI_HEADER_SEND_FAILED);
+    }
+    if (!SG(headers_sent)) {
+        SG(sapi_headers).http_response_code = static_cast<int>(code);
+    }
+    RETURN_LONG(sapi_send_headers());
+}
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_fastcgi_finish_request, 0, 0, _IS_BOOL, 0)
 ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_apache_request_headers, 0, 0, IS_ARRAY, 0)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_headers_send, 0, 0, IS_LONG, 0)
+ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, status, IS_LONG, 0, "200")
+ZEND_END_ARG_INFO()
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_fpm_get_status, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
 ZEND_END_ARG_INFO()
 
+// php-fpm's, behind the one that is there only when early_hints is on.
 const zend_function_entry functions[] = {
     // clang-format off
+    PHP_FE(headers_send, arginfo_headers_send)
     PHP_FE(fastcgi_finish_request, arginfo_fastcgi_finish_request)
     PHP_FE(apache_request_headers, arginfo_apache_request_headers)
     PHP_FALIAS(getallheaders, apache_request_headers, arginfo_apache_request_headers)
@@ -173,7 +199,7 @@ PHP_MINFO_FUNCTION(muster) {
 zend_module_entry moduleEntry = {
     STANDARD_MODULE_HEADER,
     "cgi-fcgi",
-    functions,
+    functions + 1,
     PHP_MINIT(muster),
     PHP_MSHUTDOWN(muster),
     nullptr,
@@ -182,5 +208,9 @@ zend_module_entry moduleEntry = {
     PHP_VERSION,
     STANDARD_MODULE_PROPERTIES,
 };
+
+void offerEarlyHints() noexcept {
+    moduleEntry.functions = functions;
+}
 
 }  // namespace muster::php

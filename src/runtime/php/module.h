@@ -22,4 +22,7 @@ struct ModuleSettings {
 extern ModuleSettings moduleSettings;
 extern zend_module_entry moduleEntry;
 
+/// Before the engine starts: scripts shall find headers_send().
+void offerEarlyHints() noexcept;
+
 }  // namespace muster::php

@@ -10,6 +10,7 @@
 #include "runtime/php/engine.h"
 #include "runtime/php/environment.h"
 #include "runtime/php/messages.h"
+#include "runtime/php/module.h"
 #include "runtime/php/sapi_module.h"
 
 namespace muster::php {
@@ -100,6 +101,9 @@ Result<void> startEngine(const RuntimeConfig& config) {
     sapiModule.php_ini_ignore_cwd = 1;
     sapiModule.ini_entries = keep(iniText(config.iniDefinitions));
     sapiModule.executable_location = keep(config.executable);
+    if (config.earlyHints) {
+        offerEarlyHints();
+    }
     {
         const ScopedVariable scan("PHP_INI_SCAN_DIR", files.scanDirectory);
         if (sapiModule.startup(&sapiModule) != SUCCESS) {

@@ -66,6 +66,7 @@ const std::vector<Row> kPoolRows = {
     {"pm.min_spare_servers", "1", "1", "x", kNumber},
     {"pm.max_spare_servers", "3", "3", "1-2", kNumber},
     {"pm.max_spawn_rate", "16", "16", "x", kNumber},
+    {"early_hints", "yes", "yes", "maybe", kTruth},
     {"pm.process_idle_timeout", "20s", "20", "20S", kUnit},
     {"pm.max_requests", "500", "500", "x", kNumber},
     {"pm.recycle_after_fatal", "off", "no", "2", kTruth},
