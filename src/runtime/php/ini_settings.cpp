@@ -1,8 +1,11 @@
-// Changes ini entries for good: the engine's own way to set one is undone at a request's end.
+// Changes ini entries below the engine's own way, which a script could undo: for good for the pool,
+// until its end for a request.
 #include "runtime/php/ini_settings.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "runtime/php/engine.h"
 #include "runtime/php/messages.h"
@@ -15,9 +18,29 @@ namespace {
 using std::string_view;
 
 enum class Access { unchanged, system };
+enum class Until { processEnd, requestEnd };
+
+/// An entry as it was before the request at hand changed it.
+struct Overridden {
+    zend_ini_entry* entry;
+    zend_string* value;
+    std::uint8_t modifiable;
+};
+std::vector<Overridden> overridden;
+
+/// True when the entry's present value is kept for the request's end, and not ours to release.
+bool keepForEnd(zend_ini_entry* entry) noexcept {
+    const auto found = std::find_if(overridden.begin(), overridden.end(),
+                                    [&](const Overridden& one) { return one.entry == entry; });
+    if (found != overridden.end()) {
+        return found->value == entry->value;
+    }
+    overridden.push_back({entry, entry->value, entry->modifiable});
+    return true;
+}
 
 /// Replaces the entry's value as if php.ini had said so. A refusal by its handler is silent.
-bool setForGood(string_view name, string_view value, Access access) noexcept {
+bool set(string_view name, string_view value, Access access, Until until) noexcept {
     auto* entry = static_cast<zend_ini_entry*>(
         zend_hash_str_find_ptr(EG(ini_directives), name.data(), name.size()));
     if (entry == nullptr) {
@@ -33,12 +56,16 @@ bool setForGood(string_view name, string_view value, Access access) noexcept {
             zend_string_release_ex(text, true);
             return true;
         }
-        if (entry->value != nullptr && !entry->modified) {
+        const bool kept = until == Until::requestEnd && keepForEnd(entry);
+        if (entry->value != nullptr && !entry->modified && !kept) {
             zend_string_release(entry->value);
         }
         entry->value = text;
     }
-    if (access == Access::system) {
+    if (access == Access::system && entry->modifiable != ZEND_INI_SYSTEM) {
+        if (until == Until::requestEnd) {
+            keepForEnd(entry);
+        }
         entry->modifiable = ZEND_INI_SYSTEM;
     }
     return true;
@@ -56,16 +83,20 @@ void disableClasses(string_view list) noexcept {
 }
 
 /// Applies one setting; false when there is no such entry. `value` is NUL-terminated.
-bool applySetting(string_view name, string_view value, Access access) noexcept {
-    if (!setForGood(name, value, access)) {
-        return false;
+bool applySetting(string_view name, string_view value, Access access, Until until) noexcept {
+    const bool functions = name == "disable_functions";
+    if (!functions && name != "disable_classes") {
+        return set(name, value, access, until);
     }
-    if (!value.empty()) {
-        if (name == "disable_functions") {
-            zend_disable_functions(value.data());
-        } else if (name == "disable_classes") {
-            disableClasses(value);
-        }
+    // What is gone does not come back: the entry goes on to say so.
+    set(name, value, access, Until::processEnd);
+    if (value.empty()) {
+        return true;
+    }
+    if (functions) {
+        zend_disable_functions(value.data());
+    } else {
+        disableClasses(value);
     }
     return true;
 }
@@ -86,7 +117,7 @@ bool applyList(const IniList& list, Access access, const char* directive) noexce
         if (name == "extension" && !value.empty()) {
             extensions = true;
             loadExtension(value.c_str());
-        } else if (!applySetting(name, value, access)) {
+        } else if (!applySetting(name, value, access, Until::processEnd)) {
             logMessage(LogLevel::error, "Unable to set %s '%s'", directive, name.c_str());
         }
     }
@@ -116,7 +147,7 @@ void applyParsed(zval* name, zval* value, zval* /*index*/, int kind, void* argum
     if (key == "extension" && !text.empty()) {
         loadExtension(text.data());
         zend_collect_module_handlers();
-    } else if (!applySetting(key, text, access)) {
+    } else if (!applySetting(key, text, access, Until::requestEnd)) {
         logMessage(LogLevel::error, "%sunable to set '%s'", kRequestProblem, Z_STRVAL_P(name));
     }
 }
@@ -138,6 +169,25 @@ void applyParameter(string_view parameter, Access access) noexcept {
     zend_end_try();
 }
 
+void restore(const Overridden& before) noexcept {
+    zend_ini_entry* entry = before.entry;
+    zend_string* ours = entry->value;
+    if (ours != before.value) {
+        if (entry->on_modify != nullptr) {
+            zend_try {
+                entry->on_modify(entry, before.value, entry->mh_arg1, entry->mh_arg2,
+                                 entry->mh_arg3, ZEND_INI_STAGE_DEACTIVATE);
+            }
+            zend_end_try();
+        }
+        entry->value = before.value;
+        if (ours != nullptr) {
+            zend_string_release(ours);
+        }
+    }
+    entry->modifiable = before.modifiable;
+}
+
 }  // namespace
 
 void applyPoolSettings(const IniList& values, const IniList& adminValues) {
@@ -155,6 +205,14 @@ void applyPoolSettings(const IniList& values, const IniList& adminValues) {
 void applyRequestSettings() noexcept {
     applyParameter("PHP_VALUE", Access::unchanged);
     applyParameter("PHP_ADMIN_VALUE", Access::system);
+}
+
+void undoRequestSettings() noexcept {
+    while (!overridden.empty()) {
+        const Overridden last = overridden.back();
+        overridden.pop_back();
+        restore(last);
+    }
 }
 
 }  // namespace muster::php

@@ -1,4 +1,4 @@
-// Ini settings that last: those of the pool, and those a request brings along
+// Ini settings from outside of PHP: those of the pool, and those a request brings along
 // (request-environment.md §6.2, §6.3).
 #pragma once
 
@@ -15,5 +15,9 @@ void applyPoolSettings(const IniList& values, const IniList& adminValues);
 
 /// The parameters PHP_VALUE and PHP_ADMIN_VALUE of the request at hand.
 void applyRequestSettings() noexcept;
+
+/// Takes these back, but for extensions that were loaded and functions and classes that were
+/// disabled. Outside of a request.
+void undoRequestSettings() noexcept;
 
 }  // namespace muster::php

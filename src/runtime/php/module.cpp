@@ -9,6 +9,7 @@
 
 #include "runtime/php/headers.h"
 #include "runtime/php/pool_status.h"
+#include "runtime/php/process_changes.h"
 #include "runtime/php/state.h"
 
 namespace muster::php {
@@ -184,6 +185,7 @@ PHP_RSHUTDOWN_FUNCTION(muster) {
     static_cast<void>(type);
     static_cast<void>(module_number);
     state.shuttingDown = true;
+    forgetRequestChanges();
     return SUCCESS;
 }
 

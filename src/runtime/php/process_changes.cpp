@@ -32,6 +32,45 @@ void noteError(int type, zend_string* /*file*/, std::uint32_t /*line*/,
     }
 }
 
+/// Set for every later request by mb_regex_set_options(); these are the engine's own.
+constexpr string_view kRegexFunction = "mb_regex_set_options";
+constexpr string_view kRegexOptions = "pr";
+zif_handler setRegexOptions = nullptr;
+bool regexOptionsSet = false;
+
+void ZEND_FASTCALL setRegexOptionsAndNote(INTERNAL_FUNCTION_PARAMETERS) {
+    regexOptionsSet = true;
+    setRegexOptions(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+}
+
+void restoreRegexOptions() noexcept {
+    zend_try {
+        zval function;
+        zval options;
+        zval former;
+        ZVAL_STRINGL(&function, kRegexFunction.data(), kRegexFunction.size());
+        ZVAL_STRINGL(&options, kRegexOptions.data(), kRegexOptions.size());
+        ZVAL_UNDEF(&former);
+        call_user_function(nullptr, nullptr, &function, &former, 1, &options);
+        zval_ptr_dtor(&former);
+        zval_ptr_dtor(&options);
+        zval_ptr_dtor(&function);
+    }
+    zend_end_try();
+}
+
+/// What posix_get_last_error() tells; null without the extension.
+int* lastPosixError = nullptr;
+
+void findLastPosixError() {
+    constexpr string_view kName = "posix";
+    const auto* module = static_cast<const zend_module_entry*>(
+        zend_hash_str_find_ptr(&module_registry, kName.data(), kName.size()));
+    if (module != nullptr && module->globals_size == sizeof(int)) {
+        lastPosixError = static_cast<int*>(module->globals_ptr);
+    }
+}
+
 /// Priority, limits, users and sessions of the process: an ordinary user cannot take these back.
 constexpr std::array kFunctions = {"proc_nice",     "posix_setrlimit", "posix_setuid",
                                    "posix_seteuid", "posix_setgid",    "posix_setegid",
@@ -45,20 +84,18 @@ void ZEND_FASTCALL callAndNote(INTERNAL_FUNCTION_PARAMETERS) {
     originals[number](INTERNAL_FUNCTION_PARAM_PASSTHRU);
 }
 
-template <std::size_t number>
-void standBefore() {
-    const string_view name = kFunctions[number];
+void standBefore(string_view name, zif_handler& original, zif_handler ours) {
     auto* function = static_cast<zend_function*>(
         zend_hash_str_find_ptr(CG(function_table), name.data(), name.size()));
     if (function != nullptr && function->type == ZEND_INTERNAL_FUNCTION) {
-        originals[number] = function->internal_function.handler;
-        function->internal_function.handler = callAndNote<number>;
+        original = function->internal_function.handler;
+        function->internal_function.handler = ours;
     }
 }
 
 template <std::size_t... numbers>
 void standBeforeAll(std::index_sequence<numbers...> /*all*/) {
-    (standBefore<numbers>(), ...);
+    (standBefore(kFunctions[numbers], originals[numbers], callAndNote<numbers>), ...);
 }
 
 }  // namespace
@@ -66,6 +103,18 @@ void standBeforeAll(std::index_sequence<numbers...> /*all*/) {
 void watchProcessChanges() {
     zend_observer_error_register(noteError);
     standBeforeAll(std::make_index_sequence<kFunctions.size()>{});
+    standBefore(kRegexFunction, setRegexOptions, setRegexOptionsAndNote);
+    findLastPosixError();
+}
+
+void forgetRequestChanges() noexcept {
+    if (regexOptionsSet) {
+        restoreRegexOptions();
+        regexOptionsSet = false;
+    }
+    if (lastPosixError != nullptr) {
+        *lastPosixError = 0;
+    }
 }
 
 }  // namespace muster::php

@@ -157,6 +157,13 @@ void enterDirectoryOf(const char* path) noexcept {
     }
 }
 
+/// Shutdown functions and destructors find the worker's own directory, and may leave it again.
+void returnHome() noexcept {
+    if (state.homeDirectory >= 0) {
+        [[maybe_unused]] const int ignored = ::fchdir(state.homeDirectory);
+    }
+}
+
 void execute(zend_file_handle* file, RequestIo& io) noexcept {
     const bool ownDirectory = state.homeDirectory >= 0;
     if (ownDirectory) {
@@ -168,9 +175,7 @@ void execute(zend_file_handle* file, RequestIo& io) noexcept {
     state.executing = true;
     php_execute_script(file);
     state.executing = false;
-    if (ownDirectory) {
-        [[maybe_unused]] const int ignored = ::fchdir(state.homeDirectory);
-    }
+    returnHome();
 }
 
 /// fastcgi.error_header: a header line for responses of scripts that died.
@@ -253,6 +258,7 @@ RunOutcome fitness() noexcept {
 
 RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver) noexcept {
     beginRequest(io);
+    undoRequestSettings();  // of one that was answered without being run
     forgetUser();
     clearRequestInfo();
     SG(server_context) = &io;
@@ -298,6 +304,8 @@ RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions)
         SG(request_info).path_translated = nullptr;
     }
     php_request_shutdown(nullptr);
+    undoRequestSettings();
+    returnHome();
     SG(server_context) = nullptr;
     clearRequestInfo();
     endRequest();

@@ -68,6 +68,13 @@ char* keep(const std::string& text) {
     return text.empty() ? nullptr : ::strdup(text.c_str());
 }
 
+int removeConstantOf(zval* constant, void* moduleNumber) noexcept {
+    const auto* entry = static_cast<zend_constant*>(Z_PTR_P(constant));
+    return static_cast<int>(ZEND_CONSTANT_MODULE_NUMBER(entry)) == *static_cast<int*>(moduleNumber)
+               ? ZEND_HASH_APPLY_REMOVE
+               : ZEND_HASH_APPLY_KEEP;
+}
+
 /// libphp contains pcntl, php-fpm does not: a script that forks would have a second worker run
 /// down the same request, and one that takes over signals would not hear the manager.
 void removeProcessControl() {
@@ -78,6 +85,9 @@ void removeProcessControl() {
         return;
     }
     zend_unregister_functions(module->functions, -1, nullptr);
+    // Constants of a module that is gone are more than get_defined_constants(true) can bear.
+    zend_hash_apply_with_argument(EG(zend_constants), removeConstantOf,
+                                  const_cast<int*>(&module->module_number));
     zend_hash_str_del(&module_registry, kName.data(), kName.size());
     zend_collect_module_handlers();
 }
@@ -127,10 +137,11 @@ std::string engineVersion() {
 }
 
 void keepWhatIsLoaded() {
-    // At the end of a request the engine throws away all but so many first entries. Functions that
+    // At the end of a request the engine throws away all but so many first entries. Those that
     // were removed leave holes there, and the tables are packed anew when a script makes them grow:
-    // with the old count, that script's first functions would stay for the next one.
+    // with the old count, that script's first ones would stay for the next one.
     zend_hash_rehash(CG(function_table));
+    zend_hash_rehash(EG(zend_constants));
     EG(persistent_functions_count) = CG(function_table)->nNumUsed;
     EG(persistent_classes_count) = CG(class_table)->nNumUsed;
     EG(persistent_constants_count) = EG(zend_constants)->nNumUsed;
