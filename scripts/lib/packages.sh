@@ -11,6 +11,7 @@ declare -rA packages_of=(
     [run]="nginx curl procps php8.2-fpm php8.2-opcache php8.2-mbstring php8.2-xml php8.2-sqlite3"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck python3-pytest
         libfcgi-bin php8.2-cli dokuwiki acl iproute2 apache2 haproxy lighttpd caddy
+        python3-prometheus-client
         wordpress wordpress-theme-twentytwentythree mediawiki mariadb-server-core php8.2-mysql
         php8.2-gd php8.2-intl chromium fonts-dejavu-core nodejs npm"
     [bench]="nginx php8.2-fpm wrk python3"

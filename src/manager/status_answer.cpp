@@ -39,7 +39,7 @@ std::string statusAnswer(const config::PoolSettings& pool, const fastcgi::Params
             page = worker::pingPage(pool, info, poweredBy);
             break;
         case worker::Page::status:
-            page = worker::statusPage(snapshot(), info, poweredBy);
+            page = worker::statusPage(pool, snapshot(), info, poweredBy);
             break;
     }
     return page.headers + page.body;

@@ -28,19 +28,22 @@ void append(std::string& page, const Metric& metric) {
 
 }  // namespace
 
-std::string renderOpenMetrics(const PoolSnapshot& pool, const char* processManager) {
+// A counter's samples must be called …_total there, and php-fpm's are not: those that only grow are
+// of unknown type, those that merely remember a maximum are gauges. The names stay php-fpm's.
+std::string renderOpenMetrics(const PoolSnapshot& pool, const char* processManager,
+                              const PoolLimits& limits) {
     const std::string up = "Could pool " + escapeOpenMetrics(pool.name) + " using a " +
                            processManager + " PM on PHP-FPM be reached?";
     const Totals& totals = pool.totals;
     const auto metrics = std::to_array<Metric>({
         {"up", "gauge", up.c_str(), 1},
-        {"start_since", "counter", "The number of seconds since FPM has started.",
+        {"start_since", "gauge", "The number of seconds since FPM has started.",
          secondsSinceStart(pool)},
-        {"accepted_connections", "counter", "The number of requests accepted by the pool.",
+        {"accepted_connections", "unknown", "The number of requests accepted by the pool.",
          totals.requests},
         {"listen_queue", "gauge", "The number of requests in the queue of pending connections.",
          pool.listenPending},
-        {"max_listen_queue", "counter",
+        {"max_listen_queue", "gauge",
          "The maximum number of requests in the queue of pending connections since FPM has "
          "started.",
          totals.maxListenQueue},
@@ -50,16 +53,27 @@ std::string renderOpenMetrics(const PoolSnapshot& pool, const char* processManag
         {"active_processes", "gauge", "The number of active processes.", pool.active},
         {"total_processes", "gauge", "The number of idle + active processes.",
          std::uint64_t{pool.idle} + pool.active},
-        {"max_active_processes", "counter",
+        {"max_active_processes", "gauge",
          "The maximum number of active processes since FPM has started.", totals.maxActive},
-        {"max_children_reached", "counter",
+        {"max_children_reached", "unknown",
          "The number of times, the process limit has been reached, when pm tries to start more "
          "children (works only for pm 'dynamic' and 'ondemand').",
          totals.maxChildrenReached},
-        {"slow_requests", "counter",
+        {"slow_requests", "unknown",
          "The number of requests that exceeded your 'request_slowlog_timeout' value.",
          totals.slowRequests},
         {"memory_peak", "gauge", "The memory usage peak since FPM has started.", totals.memoryPeak},
+        {"max_children", "gauge", "The most processes the pool may have (pm.max_children).",
+         pool.maxChildren},
+        {"max_requests", "gauge",
+         "The number of requests after which a process is replaced, 0: never (pm.max_requests).",
+         limits.maxRequests},
+        {"request_terminate_timeout_seconds", "gauge",
+         "The most time a request may take, 0: no limit (request_terminate_timeout).",
+         limits.terminateTimeout},
+        {"request_slowlog_timeout_seconds", "gauge",
+         "The time from which a request is slow, 0: none is (request_slowlog_timeout).",
+         limits.slowlogTimeout},
     });
     std::string page;
     for (const Metric& metric : metrics) {

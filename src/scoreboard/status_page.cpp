@@ -154,7 +154,8 @@ StatusQuery parseStatusQuery(std::string_view queryString) {
     return query;
 }
 
-StatusPage renderStatus(const PoolSnapshot& snapshot, const StatusQuery& query) {
+StatusPage renderStatus(const PoolSnapshot& snapshot, const StatusQuery& query,
+                        const PoolLimits& limits) {
     StatusPage page;
     for (const FormatFacts& facts : kFormats) {
         if (facts.format == query.format) {
@@ -172,7 +173,8 @@ StatusPage renderStatus(const PoolSnapshot& snapshot, const StatusQuery& query) 
             page.body = render(JsonEncoder{}, snapshot, query.full);
             break;
         case StatusFormat::openMetrics:
-            page.body = renderOpenMetrics(snapshot, processManagerName(snapshot.processManager));
+            page.body =
+                renderOpenMetrics(snapshot, processManagerName(snapshot.processManager), limits);
             break;
         case StatusFormat::text:
             page.body = render(TextEncoder{}, snapshot, query.full);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "scoreboard/open_metrics.h"
 #include "scoreboard/snapshot.h"
 
 namespace muster::scoreboard {
@@ -24,6 +25,7 @@ struct StatusQuery {
 };
 [[nodiscard]] StatusQuery parseStatusQuery(std::string_view queryString);
 
-[[nodiscard]] StatusPage renderStatus(const PoolSnapshot& snapshot, const StatusQuery& query);
+[[nodiscard]] StatusPage renderStatus(const PoolSnapshot& snapshot, const StatusQuery& query,
+                                      const PoolLimits& limits = {});
 
 }  // namespace muster::scoreboard

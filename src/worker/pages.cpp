@@ -1,6 +1,8 @@
 // Header blocks and bodies of the ping and status pages.
 #include "worker/pages.h"
 
+#include <algorithm>
+
 #include "scoreboard/status_page.h"
 
 namespace muster::worker {
@@ -17,6 +19,12 @@ bool isHead(const RequestInfo& info) {
 
 std::string optionalLine(std::string_view line) {
     return line.empty() ? std::string() : std::string(line).append(kEndOfLine);
+}
+
+scoreboard::PoolLimits limitsOf(const config::PoolSettings& pool) {
+    const auto positive = [](int value) { return static_cast<std::uint64_t>(std::max(value, 0)); };
+    return {positive(pool.maxRequests), positive(pool.requestTerminateTimeout),
+            positive(pool.requestSlowlogTimeout)};
 }
 
 /// php-fpm's rule: a pool that only says where it is asked for its status answers at the root.
@@ -54,8 +62,8 @@ PageResponse pingPage(const config::PoolSettings& pool, const RequestInfo& info,
     return page;
 }
 
-PageResponse statusPage(const scoreboard::PoolSnapshot& snapshot, const RequestInfo& info,
-                        std::string_view poweredBy) {
+PageResponse statusPage(const config::PoolSettings& pool, const scoreboard::PoolSnapshot& snapshot,
+                        const RequestInfo& info, std::string_view poweredBy) {
     PageResponse page;
     page.headers = optionalLine(poweredBy).append(kNoCache);
     if (isHead(info)) {
@@ -63,7 +71,8 @@ PageResponse statusPage(const scoreboard::PoolSnapshot& snapshot, const RequestI
         page.headers.append("Content-type: text/html; charset=UTF-8\r\n");
     } else {
         const char* query = info.query == nullptr ? "" : info.query;
-        auto rendered = scoreboard::renderStatus(snapshot, scoreboard::parseStatusQuery(query));
+        auto rendered =
+            scoreboard::renderStatus(snapshot, scoreboard::parseStatusQuery(query), limitsOf(pool));
         page.headers.append(rendered.contentType).append(kEndOfLine);
         page.body = std::move(rendered.body);
     }

@@ -24,7 +24,8 @@ struct PageResponse {
 /// `poweredBy`: a whole header line, or empty.
 [[nodiscard]] PageResponse pingPage(const config::PoolSettings& pool, const RequestInfo& info,
                                     std::string_view poweredBy);
-[[nodiscard]] PageResponse statusPage(const scoreboard::PoolSnapshot& snapshot,
+[[nodiscard]] PageResponse statusPage(const config::PoolSettings& pool,
+                                      const scoreboard::PoolSnapshot& snapshot,
                                       const RequestInfo& info, std::string_view poweredBy);
 
 /// The value of a header in a header block, by its exact name; empty when absent.

@@ -87,7 +87,7 @@ scoreboard::PoolSnapshot ServedRequest::lookAround() {
 }
 
 PageResponse ServedRequest::status(const RequestInfo& info, std::string_view poweredBy) {
-    return statusPage(lookAround(), info, poweredBy);
+    return statusPage(*inputs_->pool, lookAround(), info, poweredBy);
 }
 
 fastcgi::Params& ServedRequest::params() noexcept {

@@ -1,5 +1,6 @@
 """Status and ping pages, and fpm_get_status(): the same bytes but for what differs from run to run."""
 
+import base64
 import difflib
 import itertools
 import re
@@ -34,7 +35,7 @@ POOLS = {
 
 @pytest.fixture(scope="module")
 def both(programs):
-    assert "status-fields" in entries()
+    assert "status-fields" in entries() and "open-metrics" in entries()
     identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
     pools = {name: dict(pool) for name, pool in POOLS.items()}
     with served.serving(programs, identity, pools) as daemons:
@@ -186,5 +187,42 @@ def test_get_status_has_the_same_values(both, pool, body):
         path = daemon.arena.script("values.php", VALUES)
         method = "POST" if body else "GET"
         return page(daemon, path, pool, [COUNTED], method=method, query="a=b&c", body=body, more=more)
+
+    same(both, asked)
+
+
+# Texts are cut to the same sizes, and given to scripts as they are.
+LONG = {"method": b"M" * 40, "uri": b"/" + b"u" * 300, "query": b"q" * 900, "user": b"n" * 90}
+ODD = {
+    "method": b"G\"\xff", "uri": b"/\n<b>\xc3\xa9", "query": b"x=%41&\x01\"'", "user": b"\xfe<u>"
+}  # fmt: skip
+
+
+def odd_parameters(values, more=()):
+    return {
+        "REQUEST_METHOD": values["method"],
+        "SCRIPT_NAME": values["uri"],
+        "QUERY_STRING": values["query"],
+        "HTTP_AUTHORIZATION": b"Basic " + base64.b64encode(values["user"] + b":pw"),
+        **dict(more),
+    }
+
+
+@pytest.mark.parametrize("values", [LONG, ODD], ids=["long", "odd"])
+@pytest.mark.parametrize("length", ["", "77", "12x", "99999999999"])
+def test_get_status_of_odd_requests(both, values, length):
+    def asked(daemon):
+        path = daemon.arena.script("values.php", VALUES)
+        more = odd_parameters(values, {"CONTENT_LENGTH": length, "CONTENT_TYPE": "x/y"})
+        return page(daemon, path, "www", [COUNTED], more=more)
+
+    same(both, asked)
+
+
+@pytest.mark.parametrize("query", ["full", "json&full", "xml&full", "html&full"])
+def test_long_texts_are_cut_alike(both, query):
+    def asked(daemon):
+        more = odd_parameters(LONG, {"SCRIPT_NAME": "/status", "QUERY_STRING": query.encode() + b"&" + b"q" * 900})
+        return page(daemon, "/status", "www", [COUNTED], more=more)
 
     same(both, asked)

@@ -1,9 +1,14 @@
 """Status and ping pages: formats, values, headers, hostile content."""
 
+import base64
 import json
 import os
 import re
+from html.parser import HTMLParser
 from xml.etree import ElementTree
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from harness.fixtures import both_users
 from harness.program import is_reference, muster_only
@@ -139,27 +144,85 @@ def test_html(daemon):
     assert workers[0][7].text == "/status?html&full"
 
 
+# php-fpm's names in its order, each with the type it has there and the one it must have.
+METRICS = {
+    "up": "gauge",
+    "start_since": "gauge",
+    "accepted_connections": "unknown",
+    "listen_queue": "gauge",
+    "max_listen_queue": "gauge",
+    "listen_queue_length": "gauge",
+    "idle_processes": "gauge",
+    "active_processes": "gauge",
+    "total_processes": "gauge",
+    "max_active_processes": "gauge",
+    "max_children_reached": "unknown",
+    "slow_requests": "unknown",
+}
+OUR_METRICS = [
+    "memory_peak",
+    "max_children",
+    "max_requests",
+    "request_terminate_timeout_seconds",
+    "request_slowlog_timeout_seconds",
+]
+
+
+def metrics(text):
+    """{name: (type, value)} by a parser that takes nothing but OpenMetrics."""
+    found = {}
+    for family in text_string_to_metric_families(text):
+        (sample,) = family.samples
+        assert sample.name == family.name and not sample.labels and family.documentation
+        found[family.name.removeprefix("phpfpm_")] = (family.type, sample.value)
+    return found
+
+
+@muster_only
 def test_openmetrics(daemon):
-    with_status(daemon)
+    with_status(
+        daemon,
+        **{
+            "pm.max_children": "3",
+            "pm.max_requests": "500",
+            "request_terminate_timeout": "70s",
+            "request_slowlog_timeout": "5s",
+            "slowlog": f"{daemon.dir}/slow.log",
+        },
+    )
+    wait_until(lambda: daemon.status()["idle processes"] == 2, "three workers")
     text = daemon.get("/status", query="openmetrics&full").text
-    *lines, end = text.splitlines()
-    assert end == "# EOF" and text.endswith("\n") and len(lines) == 3 * (len(FIELDS) - 2)
+    found = metrics(text)
+    assert list(found) == [*METRICS, *OUR_METRICS]
+    assert {name: found[name][0] for name in METRICS} == METRICS
+    assert {found[name][0] for name in OUR_METRICS} == {"gauge"}
+    values = {name: value for name, (_, value) in found.items()}
+    assert (values["up"], values["total_processes"], values["active_processes"]) == (1, 3, 1)
+    assert (values["max_children"], values["max_requests"]) == (3, 500)
+    assert values["request_terminate_timeout_seconds"] == 70
+    assert values["request_slowlog_timeout_seconds"] == 5
+    lines = text.splitlines()
     assert lines[0] == "# HELP phpfpm_up Could pool www using a static PM on PHP-FPM be reached?"
-    assert lines[1:3] == ["# TYPE phpfpm_up gauge", "phpfpm_up 1"]
-    values = dict(line.split() for line in lines if not line.startswith("#"))
-    assert list(values) == [
-        f"phpfpm_{name}"
-        for name in (
-            "up start_since accepted_connections listen_queue max_listen_queue listen_queue_length "
-            "idle_processes active_processes total_processes max_active_processes "
-            "max_children_reached slow_requests" + (" memory_peak" if "memory peak" in FIELDS else "")
-        ).split()
-    ]
-    assert values["phpfpm_total_processes"] == values["phpfpm_active_processes"] == "1"
-    for name in values:
-        kinds = [line.split()[1] for line in lines if line.split()[2:3] == [name]]
-        swapped = name == "phpfpm_listen_queue_length"
-        assert kinds == (["TYPE", "HELP"] if swapped else ["HELP", "TYPE"]), name
+    for name in METRICS:
+        kinds = [line.split()[1] for line in lines if line.split()[2:3] == [f"phpfpm_{name}"]]
+        assert kinds == (["TYPE", "HELP"] if name == "listen_queue_length" else ["HELP", "TYPE"])
+
+
+@muster_only
+@pytest.mark.parametrize("name", ["<b>&", "back\\slash", "a b # c", "ünï", "x" * 31, "{}=,"])
+def test_odd_pool_names_break_no_format(daemon, name):
+    daemon.configure({name: {"listen": f"{daemon.dir}/s", "pm.status_path": "/status"}}).start()
+
+    def ask(query):
+        return daemon.get("/status", pool=name, query=query).text
+
+    assert json.loads(ask("json&full"))["pool"] == name
+    assert ElementTree.fromstring(ask("xml&full")).find("pool").text == name
+    page = ElementTree.fromstring(ask("html&full").partition("\n")[2])
+    assert page.find(".//{*}td").text == name
+    assert ask("").splitlines()[0] == f"pool:                 {name}"
+    (up,) = [one for one in text_string_to_metric_families(ask("openmetrics")) if one.name == "phpfpm_up"]
+    assert up.documentation == f"Could pool {name} using a static PM on PHP-FPM be reached?"
 
 
 def test_text_full(arena, daemon):
@@ -281,29 +344,92 @@ def test_kept_alive_requests_are_counted_one_by_one(arena, daemon):
         assert json.loads(connection.ask(params, keep=True).text)["accepted conn"] == 4
 
 
+class Table(HTMLParser):
+    """The cells of all tables, as a browser would show them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.cells = set(), []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_data(self, data):
+        if self.cells and self.lasttag == "td":
+            self.cells[-1] += data
+
+
+# What nobody expects in a method, a URI, a query, a user or a script's name.
+HOSTILE = {
+    "quotes": b"\"'\\`",
+    "markup": b"</td></tr><script>alert(1)</script><!--",
+    "xml": b"]]><!DOCTYPE a [<!ENTITY x 'y'>]>&x;&amp;<?php ?>",
+    "json": b'","processes":[],"x":"\\u0000\\',
+    "lines": b"a\nphpfpm_up 0\r\n# EOF\n\n****\npid: 1",
+    "controls": bytes(range(1, 32)) + b"\x7f",
+    "terminal": b"\x1b[2J\x9b1m",
+    "not-utf8": b"\xff\xfe\xc0\xaf\xed\xa0\x80\xf5\x80\x80\x80",
+    "odd-utf8": "\u2028\ufeff\ufffe\U0010ffff\x85\u202e".encode(),
+    "cut": "ä€😀".encode() * 200,
+}
+
+
 @muster_only
-def test_hostile_request_is_escaped_in_json_and_text(arena, daemon):
+@pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in HOSTILE.items()])
+def test_hostile_values_break_no_format(arena, daemon, value):
     with_status(daemon, **{"pm.max_children": "2"})
     gate = arena.gate()
+    # In the script's name, too, as far as a file can have it.
+    place = os.path.join(os.fsencode(arena.site), value.replace(b"/", b"")[:100])
+    os.mkdir(place)
+    name = os.path.join(place, b"gate.php")
+    with open(arena.site + gate.path, "rb") as gate_script, open(name, "wb") as copy:
+        copy.write(gate_script.read())
     more = {
-        "SCRIPT_NAME": '/e"vil\\<b>\n\x01é',
-        "REQUEST_METHOD": 'G"ET\n',
-        "QUERY_STRING": gate.query + '&x="\n\xff<script>',
-        "HTTP_AUTHORIZATION": "Basic dSIKLCJ4Og==",
+        "SCRIPT_FILENAME": name,
+        "SCRIPT_NAME": b"/" + value,
+        "REQUEST_METHOD": b"G" + value,
+        "QUERY_STRING": gate.query.encode() + b"&" + value,
+        "HTTP_AUTHORIZATION": b"Basic " + base64.b64encode(value.replace(b":", b"") + b":pw"),
     }
     request = daemon.get_in_background(gate.path, more=more)
     busy = gate.wait_started()
-    status = daemon.status()
-    (shown,) = [process for process in status["processes"] if process["pid"] == busy]
-    assert shown["request method"].startswith('G"ET')
-    assert shown["request uri"].startswith('/e"vil\\<b>')
-    text = daemon.get("/status", query="full").text
-    assert len(text.split("\n************************\n")) == 3
-    lines = [line for line in text.splitlines() if line and not line.startswith("*")]
-    assert all(re.match(r"[A-Za-z ]+: +\S", line) for line in lines), lines
-    assert len(lines) == len(FIELDS) + 2 * len(PROCESS_FIELDS)
-    gate.open()
-    request.result()
+    try:
+        pages = {
+            query: daemon.get("/status", query=query).body.decode()  # all of it is UTF-8 but text
+            for query in ("json&full", "xml&full", "html&full", "openmetrics&full")
+        }
+        workers = json.loads(pages["json&full"])["processes"]
+        (shown,) = [one for one in workers if one["pid"] == busy]
+        assert len(workers) == 2 and list(shown) == PROCESS_FIELDS
+        sane = value[:3].decode(errors="ignore")
+        assert shown["request method"].startswith("G" + sane[:1])
+
+        page = ElementTree.fromstring(pages["xml&full"])
+        assert {one.tag for one in page.iter()} <= {
+            "status", "processes", "process", *(name.replace(" ", "-") for name in FIELDS + PROCESS_FIELDS)
+        }  # fmt: skip
+        assert [len(one) for one in page.findall("processes/process")] == [len(PROCESS_FIELDS)] * 2
+
+        table = Table(pages["html&full"])
+        assert table.tags == {"html", "head", "title", "body", "table", "tr", "th", "td"}
+        assert len(table.cells) == len(FIELDS) + 2 * len(PROCESS_FIELDS)
+        ElementTree.fromstring(pages["html&full"].partition("\n")[2])
+
+        assert list(metrics(pages["openmetrics&full"])) == [*METRICS, *OUR_METRICS]
+
+        text = daemon.get("/status", query="full").body
+        lines = [line for line in re.split(rb"[\r\n]", text) if line and not line.startswith(b"*")]
+        assert all(re.match(rb"[A-Za-z ]+: +\S", line) for line in lines), lines
+        assert len(lines) == len(FIELDS) + 2 * len(PROCESS_FIELDS)
+        assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", text)
+    finally:
+        gate.open()
+        request.result()
 
 
 def test_status_path_wins_over_a_file_and_is_exact(arena, daemon):

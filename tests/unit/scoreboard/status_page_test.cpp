@@ -231,17 +231,17 @@ constexpr const char* kMetrics =
     "# TYPE phpfpm_up gauge\n"
     "phpfpm_up 1\n"
     "# HELP phpfpm_start_since The number of seconds since FPM has started.\n"
-    "# TYPE phpfpm_start_since counter\n"
+    "# TYPE phpfpm_start_since gauge\n"
     "phpfpm_start_since 0\n"
     "# HELP phpfpm_accepted_connections The number of requests accepted by the pool.\n"
-    "# TYPE phpfpm_accepted_connections counter\n"
+    "# TYPE phpfpm_accepted_connections unknown\n"
     "phpfpm_accepted_connections 3\n"
     "# HELP phpfpm_listen_queue The number of requests in the queue of pending connections.\n"
     "# TYPE phpfpm_listen_queue gauge\n"
     "phpfpm_listen_queue 0\n"
     "# HELP phpfpm_max_listen_queue The maximum number of requests in the queue of pending "
     "connections since FPM has started.\n"
-    "# TYPE phpfpm_max_listen_queue counter\n"
+    "# TYPE phpfpm_max_listen_queue gauge\n"
     "phpfpm_max_listen_queue 0\n"
     "# TYPE phpfpm_listen_queue_length gauge\n"
     "# HELP phpfpm_listen_queue_length The size of the socket queue of pending connections.\n"
@@ -257,19 +257,35 @@ constexpr const char* kMetrics =
     "phpfpm_total_processes 2\n"
     "# HELP phpfpm_max_active_processes The maximum number of active processes since FPM has "
     "started.\n"
-    "# TYPE phpfpm_max_active_processes counter\n"
+    "# TYPE phpfpm_max_active_processes gauge\n"
     "phpfpm_max_active_processes 1\n"
     "# HELP phpfpm_max_children_reached The number of times, the process limit has been reached, "
     "when pm tries to start more children (works only for pm 'dynamic' and 'ondemand').\n"
-    "# TYPE phpfpm_max_children_reached counter\n"
+    "# TYPE phpfpm_max_children_reached unknown\n"
     "phpfpm_max_children_reached 0\n"
     "# HELP phpfpm_slow_requests The number of requests that exceeded your "
     "'request_slowlog_timeout' value.\n"
-    "# TYPE phpfpm_slow_requests counter\n"
+    "# TYPE phpfpm_slow_requests unknown\n"
     "phpfpm_slow_requests 0\n"
     "# HELP phpfpm_memory_peak The memory usage peak since FPM has started.\n"
     "# TYPE phpfpm_memory_peak gauge\n"
     "phpfpm_memory_peak 0\n"
+    "# HELP phpfpm_max_children The most processes the pool may have (pm.max_children).\n"
+    "# TYPE phpfpm_max_children gauge\n"
+    "phpfpm_max_children 0\n"
+    "# HELP phpfpm_max_requests The number of requests after which a process is replaced, 0: never "
+    "(pm.max_requests).\n"
+    "# TYPE phpfpm_max_requests gauge\n"
+    "phpfpm_max_requests 0\n"
+    "# HELP phpfpm_request_terminate_timeout_seconds The most time a request may take, 0: no limit "
+    "(request_terminate_timeout).\n"
+    "# TYPE phpfpm_request_terminate_timeout_seconds gauge\n"
+    "phpfpm_request_terminate_timeout_seconds 0\n"
+    "# HELP phpfpm_request_slowlog_timeout_seconds The time from which a request is slow, 0: none "
+    "is "
+    "(request_slowlog_timeout).\n"
+    "# TYPE phpfpm_request_slowlog_timeout_seconds gauge\n"
+    "phpfpm_request_slowlog_timeout_seconds 0\n"
     "# EOF\n"
     "";
 
@@ -318,12 +334,15 @@ TEST_F(StatusPageTest, openmetrics_have_every_number) {
     pool_.listenLimit = 19;
     pool_.idle = 17;
     pool_.active = 18;
-    const std::string metrics = page(StatusFormat::openMetrics, false);
+    pool_.maxChildren = 21;
+    const std::string metrics =
+        renderStatus(pool_, {StatusFormat::openMetrics, false}, {22, 23, 24}).body;
     for (const char* line :
          {"up 1", "start_since 61", "accepted_connections 11", "slow_requests 12",
           "max_children_reached 13", "max_active_processes 14", "max_listen_queue 15",
           "listen_queue 16", "idle_processes 17", "active_processes 18", "total_processes 35",
-          "listen_queue_length 19", "memory_peak 20"}) {
+          "listen_queue_length 19", "memory_peak 20", "max_children 21", "max_requests 22",
+          "request_terminate_timeout_seconds 23", "request_slowlog_timeout_seconds 24"}) {
         EXPECT_NE(metrics.find("\nphpfpm_" + std::string(line) + "\n"), std::string::npos) << line;
     }
 }

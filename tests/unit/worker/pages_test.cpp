@@ -74,20 +74,20 @@ TEST(Pages, head_of_ping_has_the_same_headers_and_no_body) {
 TEST(Pages, status_has_its_headers_in_order_and_the_format_asked_for) {
     scoreboard::PoolSnapshot snapshot;
     snapshot.name = "www";
-    const PageResponse text = statusPage(snapshot, requestFor("/status"), kPoweredBy);
+    const PageResponse text = statusPage({}, snapshot, requestFor("/status"), kPoweredBy);
     EXPECT_EQ(text.headers,
               "X-Powered-By: PHP/8.2.35\r\n"
               "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
               "Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n"
               "Content-type: text/plain;charset=UTF-8\r\n\r\n");
     EXPECT_TRUE(text.body.starts_with("pool:                 www\n"));
-    const PageResponse json = statusPage(snapshot, requestFor("/status", "GET", "json"), "");
+    const PageResponse json = statusPage({}, snapshot, requestFor("/status", "GET", "json"), "");
     EXPECT_TRUE(json.headers.ends_with("\r\nContent-Type: application/json\r\n\r\n"));
     EXPECT_TRUE(json.body.starts_with("{\"pool\":\"www\""));
 }
 
 TEST(Pages, head_of_status_is_html_whatever_the_format) {
-    const PageResponse page = statusPage({}, requestFor("/status", "HEAD", "json"), "");
+    const PageResponse page = statusPage({}, {}, requestFor("/status", "HEAD", "json"), "");
     EXPECT_EQ(page.headers,
               "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
               "Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n"
