@@ -40,7 +40,11 @@ pageHead('Guest book');
 </form>
 <section aria-labelledby="entries">
 <h2 id="entries">Entries</h2>
-<?php foreach ($book->latest(50) as $entry) { ?>
+<?php $entries = $book->latest(50); ?>
+<?php if (count($entries) === 0) { ?>
+<p>Nobody has signed yet.</p>
+<?php } ?>
+<?php foreach ($entries as $entry) { ?>
 <article class="card entry">
 <p><?= nl2br(e($entry['words'])) ?></p>
 <footer><strong><?= e($entry['name']) ?></strong>,

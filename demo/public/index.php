@@ -33,8 +33,8 @@ PHP workers. Reload a few times, switch the pool at the top, put some <a href="l
 <p class="legend"><span class="idle"></span> idle <span class="busy"></span> at work</p>
 <dl>
 <div><dt>Workers</dt><dd data-live="total processes">–</dd></div>
-<div><dt>At work, with this look / most</dt><dd><span data-live="active processes">–</span> /
-<span data-live="max active processes">–</span></dd></div>
+<div><dt>At work, with this look</dt><dd data-live="active processes">–</dd></div>
+<div><dt>Most at work so far</dt><dd data-live="max active processes">–</dd></div>
 <div><dt>Requests taken</dt><dd data-live="accepted conn">–</dd></div>
 <div><dt>Waiting in the listen queue</dt><dd data-live="listen queue">–</dd></div>
 <div><dt>Limit of workers reached</dt><dd><span data-live="max children reached">–</span> times</dd></div>

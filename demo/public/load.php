@@ -11,10 +11,10 @@ pageHead('Load');
 a <em>static</em> one lets them wait.</p>
 <form class="card inline" method="post" action="burst.php" data-burst>
 <?= tokenField() ?>
-<label for="count">Requests</label>
-<input id="count" name="count" type="number" min="1" max="16" value="8">
-<label for="seconds">of seconds each</label>
-<input id="seconds" name="seconds" type="number" min="1" max="3" value="2">
+<span class="field"><label for="count">Requests</label>
+<input id="count" name="count" type="number" min="1" max="16" value="8"></span>
+<span class="field"><label for="seconds">Seconds each</label>
+<input id="seconds" name="seconds" type="number" min="1" max="3" value="2"></span>
 <button>Send them all at once</button>
 <output data-burst-result aria-live="polite"></output>
 </form>
