@@ -1,0 +1,7 @@
+<?php
+// Ends early; what was registered for the end still runs.
+register_shutdown_function(static function () {
+    echo 'after';
+});
+echo 'before, ';
+exit;
