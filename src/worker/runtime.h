@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/backtrace.h"
 #include "base/log_level.h"
 #include "base/result.h"
 #include "fastcgi/params.h"
@@ -156,6 +157,9 @@ class Runtime {
     virtual std::string_view poweredBy() noexcept = 0;
     /// Worker, before it exits.
     virtual void stopWorker() noexcept = 0;
+    /// Manager, any time after load(): the innermost `depth` calls of what a worker runs, read from
+    /// its memory, whose addresses are those of this process. The worker is not disturbed.
+    virtual Backtrace backtrace(MemoryReader& worker, std::size_t depth) = 0;
     /// Prints to stdout and returns the exit code. A process that calls this serves nothing.
     virtual int describe(const RuntimeConfig& config, Description what) = 0;
 

@@ -17,6 +17,7 @@ ACTS = {
         "setuid setgid seteuid setegid setreuid setregid setresuid setresgid setgroups initgroups "
         "setfsuid setfsgid"
     ),
+    "src/base/process_memory.cpp": "process_vm_readv process_vm_writev ptrace",
     "src/base/root_directory.cpp": "chroot pivot_root cap_set_proc capset",
     "src/base/shared_memory.cpp": (
         "mmap mmap64 munmap mremap mprotect memfd_create shm_open shmget shmat"

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/php/backtrace.h"
 #include "runtime/php/describe.h"
 #include "runtime/php/engine.h"
 #include "runtime/php/ini_settings.h"
@@ -72,6 +73,10 @@ class PhpRuntime final : public Runtime {
         endRequest();
         SG(server_context) = nullptr;
         php_module_shutdown();
+    }
+
+    Backtrace backtrace(MemoryReader& worker, std::size_t depth) override {
+        return walkStack(worker, engineLayout(), depth);
     }
 
     int describe(const RuntimeConfig& config, Description what) override {

@@ -98,6 +98,7 @@ class FakeRuntime final : public Runtime {
     }
     std::string_view poweredBy() noexcept override { return {}; }
     void stopWorker() noexcept override {}
+    Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
     int describe(const RuntimeConfig&, Description) override { return 0; }
 
     bool failsToStart = false;

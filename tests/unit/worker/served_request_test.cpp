@@ -33,6 +33,7 @@ class FakeRuntime final : public Runtime {
     RunOutcome run(RequestIo& io) noexcept override { return script(io); }
     std::string_view poweredBy() noexcept override { return "X-Powered-By: PHP/8.2.35"; }
     void stopWorker() noexcept override {}
+    Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
     int describe(const RuntimeConfig&, Description) override { return 0; }
 
     std::function<RunOutcome(RequestIo&)> script = [](RequestIo&) { return RunOutcome::served; };
