@@ -153,13 +153,14 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Successful GET and HEAD requests for exactly this path, without a query, do not appear in "
      "access.log."},
     {"slowlog", Scope::pool, Type::path, &P::slowlog, "none", kPath,
-     "File for backtraces of slow requests, created at start; none are written yet. A relative "
-     "path starts at /usr, or at -p."},
+     "File for backtraces of slow requests, created at start. A relative path starts at /usr, or "
+     "at -p."},
     {"request_slowlog_timeout", Scope::pool, Type::seconds, &P::requestSlowlogTimeout, "0", kTime,
-     "How long a request may run before it is told in the error log and counted as slow. 0: off.",
+     "How long a request may run before it is told in the error log, counted as slow, and its "
+     "backtrace written to slowlog. 0: off.",
      checkSlowlogTimeout},
     {"request_slowlog_trace_depth", Scope::pool, Type::integer, &P::requestSlowlogTraceDepth, "20",
-     kNumber, "Most function calls of a backtrace.", checkSlowlogDepth},
+     kNumber, "Most function calls of a backtrace, innermost first.", checkSlowlogDepth},
     {"request_terminate_timeout", Scope::pool, Type::seconds, &P::requestTerminateTimeout, "0",
      kTime, "How long a request may run before its worker is ended. 0: no limit."},
     {"request_terminate_timeout_track_finished", Scope::pool, Type::boolean,

@@ -17,6 +17,11 @@ std::vector<KeyValue> orderedForUse(const std::vector<KeyValue>& newestFirst) {
     return ordered;
 }
 
+bool hasSlowLog(const PoolSettings& pool) {
+    return !pool.slowlog.empty() &&
+           (pool.requestSlowlogTimeout != 0 || pool.requestTerminateTimeout != 0);
+}
+
 const char* processManagerName(ProcessManager pm) {
     switch (pm) {
         case ProcessManager::fixed:

@@ -96,7 +96,7 @@ struct PoolSettings {
     std::string accessFormat = "%R - %u %t \"%m %r\" %s";
     std::vector<KeyValue> accessSuppressPaths;  ///< values only, keys are empty; newest first
 
-    std::string slowlog;  ///< absolute
+    std::string slowlog;  ///< absolute; see hasSlowLog()
     int requestSlowlogTimeout = 0;
     int requestSlowlogTraceDepth = kDefaultTraceDepth;
     int requestTerminateTimeout = 0;
@@ -130,6 +130,9 @@ struct Configuration {
 /// The entries in the order they were written, each key once: of equal keys the first definition
 /// stands (spec config §6.2). Takes a list as stored in the settings (newest first).
 [[nodiscard]] std::vector<KeyValue> orderedForUse(const std::vector<KeyValue>& newestFirst);
+
+/// A slow log is named, and there are requests that may come into it.
+[[nodiscard]] bool hasSlowLog(const PoolSettings& pool);
 
 /// "static", "dynamic", "ondemand"; "undefined" for unset.
 [[nodiscard]] const char* processManagerName(ProcessManager pm);

@@ -71,6 +71,11 @@ void JsonLine::flag(std::string_view name, bool value) {
     *line_ += value ? "true" : "false";
 }
 
+void JsonLine::raw(std::string_view name, std::string_view json) {
+    begin(name);
+    *line_ += json;
+}
+
 void JsonLine::time(std::string_view name, std::uint64_t wallNs) {
     begin(name);
     const auto seconds = static_cast<time_t>(wallNs / kNsPerSecond);

@@ -20,6 +20,8 @@ class JsonLine {
     void number(std::string_view name, std::int64_t value);
     void decimal(std::string_view name, double value, int decimals);
     void flag(std::string_view name, bool value);
+    /// A value that is JSON already.
+    void raw(std::string_view name, std::string_view json);
     /// RFC 3339 with microseconds, UTC: "2026-11-20T23:02:29.450654Z".
     void time(std::string_view name, std::uint64_t wallNs);
     /// Closes the object; the newline is the caller's.

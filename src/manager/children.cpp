@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/signals.h"
+#include "manager/memory_grant.h"
 #include "worker/waiting_signals.h"
 #include "worker/worker.h"
 
@@ -148,6 +149,8 @@ void Children::hear(Child& child) {
             heard_.parked(std::move(*parked));
         } else if (const auto refused = worker::refusedIn(message)) {
             heard_.refused(*refused);
+        } else if (UniqueFd memory = memoryIn(message); memory && !child.memory) {
+            child.memory = std::move(memory);
         }
     }
 }

@@ -33,6 +33,7 @@ struct Child {
     std::uint64_t slowSinceNs = 0;  ///< when the request began that was last told to be slow
     std::uint64_t wokenNs = 0;      ///< last told to look at the hand-over queue
     MessageChannel orders;
+    UniqueFd memory;  ///< the worker's, for reading; only of those that are to be traced
     UniqueFd out;
     UniqueFd err;
     std::unique_ptr<log::WorkerOutput> output;  ///< only when the pool catches output

@@ -25,6 +25,7 @@ enum InheritedNumber : int {
     kListenFd = 7,        ///< the pool's listening socket
     kAccessLogFd = 8,     ///< only with an access log
     kStatusListenFd = 9,  ///< only with pm.status_listen
+    kSlowLogFd = 10,      ///< only with a slow log
 };
 
 /// argv[1] of a manager process. argv[0] is its title.

@@ -31,7 +31,7 @@ ParkingLimits parkingLimits(const config::PoolSettings& pool) {
 
 std::size_t descriptorsFor(const config::PoolSettings& pool) {
     const std::size_t status = pool.statusListen.empty() ? 0 : StatusListener::kMaxConnections;
-    return 64 + 4 * static_cast<std::size_t>(pool.maxChildren) + status;
+    return 64 + 5 * static_cast<std::size_t>(pool.maxChildren) + status;
 }
 
 PoolManager::PoolManager(const Parts& parts)
@@ -52,6 +52,7 @@ PoolManager::PoolManager(const Parts& parts)
                      [this](const worker::RefusedPeer& refused) {
                          refusals_.note(refused, monotonicNs());
                      }}),
+      slowLog_(*parts.inputs, *parts.workers->runtime, *parts.log, parts.slowLogFd),
       room_(parts.inputs->sharesProcessMax) {}
 
 ManagerExit PoolManager::run() {
@@ -239,7 +240,7 @@ void PoolManager::checkStarted() {
         parts_.log->debug(
             fmt::format("heartbeat have been set up with a timeout of {}ms", period->count()));
         heartbeatWatch_ = loop.every(*period, [this] {
-            judgeRequests(children_, *parts_.workers->segment, pen_, pool_, *parts_.log);
+            judgeRequests(children_, *parts_.workers->segment, pen_, pool_, *parts_.log, slowLog_);
         });
     }
     if (room_.limited()) {
@@ -346,14 +347,21 @@ void PoolManager::reopenLogs(const ControlMessage& message, ReceivedMessage& rec
         parts_.log->setTarget(kErrorLogFd, false);
         ::dup2(kErrorLogFd, STDERR_FILENO);
     }
-    if (parts_.workers->accessLogFd < 0 || received.descriptors.size() < 2) {
-        return;
+    std::size_t next = 1;
+    const auto replace = [&](int fd, const char* failure) {
+        if (fd < 0 || next >= received.descriptors.size()) {
+            return false;
+        }
+        if (::dup3(received.descriptors[next++].get(), fd, O_CLOEXEC) < 0) {
+            parts_.log->error(poolPrefix() + failure);
+            return false;
+        }
+        return true;
+    };
+    if (replace(parts_.workers->accessLogFd, "unable to re-opened access log file")) {
+        children_.announceAccessLog(parts_.workers->accessLogFd);
     }
-    if (::dup3(received.descriptors[1].get(), parts_.workers->accessLogFd, O_CLOEXEC) < 0) {
-        parts_.log->error(poolPrefix() + "unable to re-opened access log file");
-        return;
-    }
-    children_.announceAccessLog(parts_.workers->accessLogFd);
+    replace(parts_.slowLogFd, "unable to re-opened slow log file");
 }
 
 }  // namespace muster::manager

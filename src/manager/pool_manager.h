@@ -21,6 +21,7 @@
 #include "manager/respawn.h"
 #include "manager/room.h"
 #include "manager/scaling.h"
+#include "manager/slow_log.h"
 #include "manager/status_listener.h"
 
 namespace muster::manager {
@@ -46,6 +47,7 @@ class PoolManager {
         EventLoop* loop = nullptr;
         log::ErrorLog* log = nullptr;
         int statusListenFd = -1;  ///< -1: none
+        int slowLogFd = -1;       ///< -1: none; replaced in place on reopening
     };
     explicit PoolManager(const Parts& parts);
 
@@ -111,6 +113,7 @@ class PoolManager {
     RefusalLog refusals_;
     StatusListener status_;
     Children children_;
+    SlowLog slowLog_;
     struct Predecessor {
         MessageChannel channel;
         EventLoop::Watch watch;

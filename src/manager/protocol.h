@@ -29,8 +29,8 @@ enum class MessageType : std::uint32_t {
     start = 101,      ///< fork the first workers; `totals` of the generation before; `value`: how
                       ///< many process.max allows for a start
     drain = 102,      ///< finish what was accepted; `value`: a DrainMode; `deadlineMs`
-    logs = 103,       ///< new descriptors: error log, then access log if the pool has one; of
-                      ///< syslog `value` is 1 + the facility, `text` the ident
+    logs = 103,       ///< new descriptors: error log, then access log and slow log if the pool
+                      ///< has them; of syslog `value` is 1 + the facility, `text` the ident
     addTotals = 104,  ///< what an earlier generation counted since `start`
     heir = 105,       ///< a channel: where parked connections go once this generation drains
     adopt = 106,      ///< a channel: parked connections of an earlier generation come from there

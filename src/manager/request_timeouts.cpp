@@ -80,7 +80,7 @@ std::optional<std::chrono::milliseconds> heartbeatPeriod(const config::PoolSetti
 
 void judgeRequests(Children& children, const scoreboard::Segment& segment,
                    scoreboard::PoolWriter& pen, const config::PoolSettings& pool,
-                   log::ErrorLog& log) {
+                   log::ErrorLog& log, SlowLog& slowLog) {
     const std::uint64_t now = monotonicNs();
     for (Child& child : children.all()) {
         const auto worker = scoreboard::copyWorker(segment, child.slot, now);
@@ -98,6 +98,7 @@ void judgeRequests(Children& children, const scoreboard::Segment& segment,
             log.warning(report(child, worker->facts, "executing too slow", elapsed, pool) +
                         ", logging");
             pen.countSlowRequest();
+            slowLog.write(child, worker->facts, elapsed, SlowReason::slow);
         } else if (isOver(elapsed, pool.requestTerminateTimeout)) {
             endRequest(child, *worker, elapsed, pool, log);
         }

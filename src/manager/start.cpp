@@ -12,8 +12,10 @@
 
 #include "base/io.h"
 #include "base/process.h"
+#include "base/process_memory.h"
 #include "manager/confinement.h"
 #include "manager/pool_manager.h"
+#include "manager/tracing.h"
 
 namespace muster::manager {
 namespace {
@@ -30,6 +32,7 @@ struct Manager {
     std::optional<worker::AllowedClients> allowedClients;
     WorkerTemplate workers;
     UniqueFd wake;
+    UniqueFd processTree;
     MessageChannel handOvers;
     MessageChannel handOversOfWorkers;
 };
@@ -110,6 +113,15 @@ Result<void> attachParts(Manager& manager) {
         return errnoError("eventfd");
     }
     workers.wakeFd = manager.wake.get();
+    if (isTraceable(manager.inputs.pool)) {
+        // Before a change of root. Without it the workers are made dumpable.
+        if (auto tree = openProcessTree()) {
+            manager.processTree = std::move(*tree);
+        } else {
+            manager.log.warning("[pool " + manager.inputs.pool.name + "] " + tree.error().text());
+        }
+    }
+    workers.processTreeFd = manager.processTree.get();
     auto handOvers = MessageChannel::pair();
     if (!handOvers) {
         return tl::make_unexpected(handOvers.error());
@@ -209,6 +221,9 @@ int managerMain() {
     parts.signals = &*signals;
     parts.loop = &*loop;
     parts.log = &manager.log;
+    if (config::hasSlowLog(manager.inputs.pool)) {
+        parts.slowLogFd = kSlowLogFd;
+    }
     if (!manager.inputs.pool.statusListen.empty()) {
         parts.statusListenFd = kStatusListenFd;
         // Its connections may go to another generation before we take them.

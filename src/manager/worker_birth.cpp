@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/process.h"
+#include "manager/memory_grant.h"
 #include "manager/worker_environment.h"
 #include "worker/worker.h"
 
@@ -34,11 +35,16 @@ std::vector<int> allowedDescriptors(const WorkerTemplate& shared, const WorkerPl
 }
 
 /// Runs in the child, signals reset and blocked; runWorker unblocks them when its own stand.
-int setUpInChild(const WorkerTemplate& shared, const WorkerPlace& place, pid_t manager) {
+int setUpInChild(const WorkerTemplate& shared, WorkerPlace& place, pid_t manager) {
     const ManagerInputs& inputs = *shared.inputs;
     setUpStdio(place);
-    closeAllExcept(allowedDescriptors(shared, place));
     const std::string prefix = "[pool " + inputs.pool.name + "] ";
+    if (shared.processTreeFd >= 0) {
+        if (auto granted = grantMemory(place.workerOrders, shared.processTreeFd); !granted) {
+            shared.log->error(prefix + granted.error().text());
+        }
+    }
+    closeAllExcept(allowedDescriptors(shared, place));
     if (auto confined = confineWorker(shared.rights, *shared.log, prefix); !confined) {
         shared.log->error(prefix + confined.error().text());
         shared.log->error(prefix + "child failed to initialize");

@@ -1,9 +1,8 @@
 // Starts a manager process and talks with it.
 #include "master/generation.h"
 
-#include <array>
 #include <csignal>
-#include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/process.h"
@@ -73,6 +72,9 @@ Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInp
     }
     if (descriptors.statusListener >= 0) {
         inherited.push_back({descriptors.statusListener, manager::kStatusListenFd});
+    }
+    if (descriptors.slowLog >= 0) {
+        inherited.push_back({descriptors.slowLog, manager::kSlowLogFd});
     }
     // By this link the program is found even when its file was replaced meanwhile.
     const auto pid = execChild(
@@ -175,10 +177,13 @@ void Generation::kill() {
 }
 
 Result<void> Generation::sendLogs(const Logs& logs) {
-    const std::array<int, 2> descriptors{logs.errorLog, logs.accessLog};
-    const std::size_t count = logs.accessLog >= 0 ? 2 : 1;
-    return manager::sendControl(channel_, manager::logsMessage(logs.syslog),
-                                std::span(descriptors).first(count));
+    std::vector<int> descriptors{logs.errorLog};
+    for (const int fd : {logs.accessLog, logs.slowLog}) {
+        if (fd >= 0) {
+            descriptors.push_back(fd);
+        }
+    }
+    return manager::sendControl(channel_, manager::logsMessage(logs.syslog), descriptors);
 }
 
 void Generation::addTotals(const scoreboard::Totals& totals) {

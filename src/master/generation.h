@@ -31,6 +31,7 @@ class Generation {
         int listener = -1;
         int accessLog = -1;
         int statusListener = -1;
+        int slowLog = -1;
     };
     /// Called for what a manager says when it may say it; never inside another call of this object.
     using OnMessage = std::function<void(Generation&, const manager::ControlMessage&)>;
@@ -58,10 +59,12 @@ class Generation {
     void kill();
     /// Since terminate() there was time enough for the manager's own TERM and KILL.
     [[nodiscard]] bool isOverdue() const;
-    /// Borrowed: new descriptors for the error log and, when the pool has one, the access log.
+    /// Borrowed: new descriptors for the error log and, when the pool has them, access and
+    /// slow log.
     struct Logs {
         int errorLog = -1;
         int accessLog = -1;
+        int slowLog = -1;
         std::optional<log::SyslogIdentity> syslog;  ///< the error log is syslog
     };
     Result<void> sendLogs(const Logs& logs);

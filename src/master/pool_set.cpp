@@ -119,6 +119,7 @@ void PoolSet::launch(Pool& pool, PoolPlan plan) {
     descriptors.listener = plan.listener;
     descriptors.statusListener = plan.statusListener;
     descriptors.accessLog = plan.accessLog ? plan.accessLog->get() : -1;
+    descriptors.slowLog = plan.slowLog ? plan.slowLog->get() : -1;
     plan.inputs.masterPid = ::getpid();
     plan.inputs.syslog = files_->syslog();
     auto generation = Generation::launch(
@@ -365,6 +366,15 @@ bool PoolSet::empty() const {
 
 // --- Logs and sockets -----------------------------------------------------------------------
 
+// Same number, so that a restart of this plan inherits the new file.
+Result<void> PoolSet::reopen(UniqueFd& log, const std::string& failure, const std::string& path) {
+    const auto file = files_->openLog(failure, path);
+    if (!file) {
+        return tl::make_unexpected(file.error());
+    }
+    return ::dup3(file->get(), log.get(), O_CLOEXEC) < 0 ? errnoError(failure) : Result<void>{};
+}
+
 void PoolSet::reopenLogs() {
     std::set<UniqueFd*> reopened;
     bool anyReopened = false;
@@ -372,23 +382,27 @@ void PoolSet::reopenLogs() {
         UniqueFd* accessLog = incarnation.plan.accessLog.get();
         const std::string& path = incarnation.plan.inputs.pool.accessLog;
         if (accessLog != nullptr && reopened.insert(accessLog).second) {
-            const std::string failure = "failed to open access log (" + path + ")";
-            auto file = files_->openLog(failure, path);
-            // Same number, so that a restart of this plan inherits the new file.
-            if (file && ::dup3(file->get(), accessLog->get(), O_CLOEXEC) < 0) {
-                file = errnoError(failure);
-            }
-            if (file) {
+            auto done = reopen(*accessLog, "failed to open access log (" + path + ")", path);
+            if (done) {
                 log_->debug("open access log (" + path + ")");
                 anyReopened = true;
             } else {
-                log_->error(file.error().text());
+                log_->error(done.error().text());
                 log_->error("unable to re-opened access log file");
+            }
+        }
+        UniqueFd* slowLog = incarnation.plan.slowLog.get();
+        if (slowLog != nullptr && reopened.insert(slowLog).second) {
+            const std::string& slow = incarnation.plan.inputs.pool.slowlog;
+            if (auto done = reopen(*slowLog, "unable to open slowlog (" + slow + ")", slow);
+                !done) {
+                log_->error(done.error().text());
             }
         }
         const auto sent = incarnation.generation->sendLogs(
             {.errorLog = files_->target(),
              .accessLog = accessLog != nullptr ? accessLog->get() : -1,
+             .slowLog = slowLog != nullptr ? slowLog->get() : -1,
              .syslog = files_->syslog()});
         if (!sent) {
             // One that has just ended needs none; how it ended is said when it is reaped.

@@ -63,7 +63,7 @@ class PoolSet {
     void killOverdue();
     [[nodiscard]] bool empty() const;
 
-    /// Opens every access log again and hands error and access logs to all managers.
+    /// Opens every access and slow log again and hands all logs to the managers.
     void reopenLogs();
 
     /// Addresses that some generation, or one about to be restarted, listens on.
@@ -107,6 +107,7 @@ class PoolSet {
     void leave(Pool& pool, Incarnation incarnation, manager::DrainMode mode);
     void incomingFailed(Pool& pool, const std::string& why);
     void currentDied(Pool& pool, int status);
+    Result<void> reopen(UniqueFd& log, const std::string& failure, const std::string& path);
     void scheduleRestart(Pool& pool);
     [[nodiscard]] int launchesUnderWay() const;
     void settleIfDone();

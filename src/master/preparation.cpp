@@ -106,13 +106,17 @@ std::optional<PoolPlan> planPool(const Invocation& invocation, const config::Glo
     PoolPlan plan;
     plan.inputs = inputsFor(invocation, global, pool);
     bool sound = true;
-    if (pool.requestSlowlogTimeout != 0) {
-        // Opened again for each entry; whether that is possible is known now.
-        const auto file =
-            files.openLog("Unable to create or open slowlog(" + pool.slowlog + ")", pool.slowlog);
-        if (!file) {
+    if (config::hasSlowLog(pool)) {
+        if (auto file = files.openLog("Unable to create or open slowlog(" + pool.slowlog + ")",
+                                      pool.slowlog)) {
+            plan.slowLog = std::make_shared<UniqueFd>(std::move(*file));
+        } else if (pool.requestSlowlogTimeout != 0) {
             log.error(file.error().text());
             sound = false;
+        } else {
+            // php-fpm has no use for it without that timeout, and starts.
+            log.warning(file.error().text());
+            plan.inputs.pool.slowlog.clear();
         }
     }
     if (!pool.accessLog.empty()) {

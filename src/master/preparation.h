@@ -34,6 +34,7 @@ struct Invocation {
 struct PoolPlan {
     manager::ManagerInputs inputs;
     std::shared_ptr<UniqueFd> accessLog;  ///< null: none; shared by the generations that use it
+    std::shared_ptr<UniqueFd> slowLog;    ///< the same
     int listener = -1;                    ///< borrowed from Listeners
     int statusListener = -1;              ///< the same for pm.status_listen; -1: none
 };
