@@ -162,8 +162,9 @@ bool ResponseWriter::writeThrough(RecordType type, const char* data, std::size_t
 
 bool ResponseWriter::flush() {
     closeRecord();
+    // Sending nothing still tells whether the peer is there: scripts flush to find out.
     const std::size_t length = std::exchange(used_, 0);
-    if (!failed_ && length > 0 && !sendAll(fd_, {buffer_.get(), length})) {
+    if (!failed_ && !sendAll(fd_, {buffer_.get(), length})) {
         failed_ = true;
     }
     return !failed_;

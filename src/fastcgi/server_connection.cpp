@@ -264,7 +264,7 @@ bool ServerConnection::flush() {
     if (!s.finished && !s.writer.flush()) {
         s.keepAlive = false;
     }
-    return s.finished || !s.writer.failed();
+    return s.finished ? isOpen() : !s.writer.failed();
 }
 
 bool ServerConnection::finish() {

@@ -8,6 +8,7 @@ import pytest
 
 from harness import fastcgi as f
 from harness.fixtures import both_users
+from harness.program import muster_only
 from harness.waiting import wait_until
 
 # The packaged php.ini buffers 4 KiB, which would hide what flush() does.
@@ -197,6 +198,24 @@ def test_finish_request_on_a_kept_alive_connection(arena, daemon):
         for _ in range(5):
             answer = connection.ask(daemon.params(path), keep=True)
             assert answer.ended and answer.text == "answer"
+
+
+@muster_only
+def test_what_is_said_after_finish_request_never_reaches_a_kept_connection(arena, daemon):
+    """Nor does the script notice: the connection is there, and belongs to the next request."""
+    daemon.start()
+    code = """<?php echo 'answer'; fastcgi_finish_request();
+        for ($i = 0; $i < 20; ++$i) { echo str_repeat('late', 5000); error_log('late'); flush(); }
+        file_put_contents($_GET['mark'], connection_status());"""
+    path, mark = arena.script("late.php", code), f"{arena.scratch}/mark"
+    with daemon.connect() as connection:
+        for number in range(3):
+            one = daemon.params(path, query=f"mark={mark}{number}")
+            assert connection.ask(one, keep=True).stdout.partition(b"\r\n\r\n")[2] == b"answer"
+            answer = connection.ask(daemon.params(arena.script("next.php", "<?php echo 'next';")), keep=True)
+            assert answer.text == "next" and answer.stderr == b""
+            with open(f"{mark}{number}", encoding="ascii") as file:
+                assert file.read() == "0"
 
 
 def test_shutdown_functions_and_destructors_reach_the_client(arena, daemon):
