@@ -169,7 +169,7 @@ void appendTime(Line& line, std::uint64_t wallNs, const char* format) {
     const std::size_t length = ::strftime_l(
         text, sizeof text, *format == '\0' ? kDefaultTime : format, &local, plainLocale());
 #pragma GCC diagnostic pop
-    line.append({text, length});
+    line.appendValue({text, length});  // %n and %t are control characters
 }
 
 void appendCpu(Line& line, const AccessFacts& facts, int unit) {

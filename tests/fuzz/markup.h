@@ -36,9 +36,11 @@ inline bool isUtf8(std::string_view text) {
     return true;
 }
 
-inline bool hasControl(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
+/// Besides newlines.
+inline bool hasControl(std::string_view text, bool tabsAllowed = false) {
+    return std::any_of(text.begin(), text.end(), [&](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && !(tabsAllowed && c == '\t')) ||
+               c == 0x7f;
     });
 }
 

@@ -95,7 +95,51 @@ def status():
         yield query + b"\n" + pool + bytes([1, 99, 255]) + numbers + hostile
 
 
-SEEDS = {"records": records, "params": params, "paths": paths, "status": status}
+def connection():
+    for dice in (b"\x00\x01\x02\x03", b"\x05\x02\x03\x01"):
+        yield from (dice + stream for stream in STREAMS)
+
+
+def messages():
+    facts = struct.pack("<QQHBBBB2x", 10**9, 10**18, 7, 0, 1, 1, 0)
+    for cut in (1, 9, 16, 30):
+        yield b"\x02" + facts + HEAD[:cut]
+    yield b"\x01" + facts[:20] + b"\0\0" + facts[22:]
+    for kind in (1, 3, 6, 101, 103, 107):
+        yield b"\x04" + struct.pack("<IIQ", kind, 1 + kind % 3, 10**6) + b"\x01" * 48 + b"text"
+
+
+def worker_output():
+    for flags in range(0, 256, 5):
+        yield bytes(
+            [flags, flags % 7]
+        ) + b"line\n\nhalf\xfe" + b"long" * 60 + b"\0fscf\0\xff\x1b[3\xff"
+
+
+def access_format():
+    numbers = (
+        number(17) + b"\x33" + b"".join(number(n) for n in (10**9, 10**18, 10**18, 5, 6, 7))
+    )
+    texts = b"\x09GET\n/a.php\nq=1\n/d/a.php\nuser\n127.0.0.1\n"
+    for text in (
+        b'%R - %u %t "%m %r%Q%q" %s %f %{mili}d %{kilo}M %C%%',
+        b"%{user}C %{system}C %{seconds}d %{bytes}M %{megabytes}M %{micro}d %l %n %p %P %T",
+        b"%{SERVER_NAME}e %{Content-type}o %{%d/%b/%Y}t %{%H}T",
+    ):
+        yield text + b"\n" + numbers + texts
+
+
+SEEDS = {
+    "records": records,
+    "params": params,
+    "paths": paths,
+    "status": status,
+    "connection": connection,
+    "status_connection": connection,
+    "messages": messages,
+    "worker_output": worker_output,
+    "access_format": access_format,
+}
 
 WORDS = {
     "records": [
@@ -134,5 +178,15 @@ WORDS = {
         b"\x1b[31m",
         number(2**64 - 1),
         number(10**9),
+    ],
+    "logs": [
+        *"""%{mili}d %{kilo}M %{user}C %{%d/%b}t %{NAME}e %{Content-type}o %R %u %t %m %r %Q %q %s %f %%
+        NOTICE: WARNING: [pool""".split(),
+        b"\0fscf\0",
+        b"\x1b[31m",
+        b"\n",
+        b"\r",
+        b"\xfe",
+        b"\xff",
     ],
 }

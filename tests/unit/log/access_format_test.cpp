@@ -184,6 +184,10 @@ TEST_F(AccessFormatTest, a_header_value_cannot_forge_a_line) {
     EXPECT_EQ(render("%{X}o", facts), "a\\x00b\\x0Ac\n");
 }
 
+TEST_F(AccessFormatTest, a_time_format_cannot_break_a_line) {
+    EXPECT_EQ(render("%{a%nb%tc}t %s", sampleFacts()), "a\\x0Ab\\x09c 404\n");
+}
+
 TEST_F(AccessFormatTest, an_empty_result_writes_nothing) {
     EXPECT_EQ(render("", sampleFacts()), "");
     AccessFacts facts = sampleFacts();
