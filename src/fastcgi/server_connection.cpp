@@ -42,15 +42,19 @@ struct ServerConnection::State {
     Receipt receive(int flags);
     bool sendReplies();
     bool drainBody(std::uint64_t deadlineNs);
-    void linger();
+    bool quiet(std::size_t& drained);
+    void linger(std::size_t drained);
+    void close();
 
     const Patience patience;
+    Lingerer lingerer;
     UniqueFd fd;
     RequestReader reader;
     ResponseWriter writer;
     const char* problem = "";
     std::uint64_t bodyBytes = 0;
     bool peerClosed = false;
+    bool answered = false;  ///< something was said that must arrive
     bool keepAlive = false;
     bool aborted = false;
     bool finished = true;
@@ -76,7 +80,11 @@ Receipt ServerConnection::State::receive(int flags) {
 }
 
 bool ServerConnection::State::sendReplies() {
-    return !reader.hasReplies() || sendAll(fd.get(), reader.takeReplies());
+    if (!reader.hasReplies()) {
+        return true;
+    }
+    answered = true;
+    return sendAll(fd.get(), reader.takeReplies());
 }
 
 // Passes over the rest of the body; false when its end did not come within the budget. A
@@ -103,22 +111,46 @@ bool ServerConnection::State::drainBody(std::uint64_t deadlineNs) {
     }
 }
 
-// A peer that is still sending would lose our answer to a reset: let it finish, within bounds.
-void ServerConnection::State::linger() {
-    const std::uint64_t deadline = monotonicNs() + patience.drainNs;
+// Discards what is there; true when that was everything for now, or for ever.
+bool ServerConnection::State::quiet(std::size_t& drained) {
+    char scratch[16384];
+    while (drained <= kDrainBytes) {
+        const ssize_t n = ::recv(fd.get(), scratch, sizeof scratch, MSG_DONTWAIT);
+        if (n > 0) {
+            drained += static_cast<std::size_t>(n);
+        } else if (n == 0 || errno != EINTR) {
+            peerClosed = peerClosed || n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+            return true;
+        }
+    }
+    return false;
+}
+
+// Let a peer finish that is still sending, within bounds.
+void ServerConnection::State::linger(std::size_t drained) {
     ::shutdown(fd.get(), SHUT_WR);
-    if (drainBody(deadline) && reader.buffered() == 0) {
+    if (lingerer && lingerer(fd.get())) {
         return;
     }
-    std::size_t drained = 0;
-    while (!peerClosed && drained <= kDrainBytes && waitReadable(fd.get(), deadline)) {
-        char scratch[16384];
-        const ssize_t n = ::recv(fd.get(), scratch, sizeof scratch, MSG_DONTWAIT);
-        if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
-            break;
-        }
-        drained += n > 0 ? static_cast<std::size_t>(n) : 0;
+    const std::uint64_t deadline = monotonicNs() + patience.drainNs;
+    if (!reader.betweenRequests() && drainBody(deadline) && reader.buffered() == 0) {
+        return;  // that was all the peer had to say
     }
+    while (quiet(drained) && !peerClosed && waitReadable(fd.get(), deadline)) {
+    }
+}
+
+// Unread bytes turn a close into a reset, which takes away what the peer has not got yet.
+void ServerConnection::State::close() {
+    if (fd && answered && !peerClosed) {
+        std::size_t drained = 0;
+        if (!finished || !reader.betweenRequests() || !reader.atRecordStart()) {
+            linger(drained);
+        } else if (const bool all = quiet(drained); !peerClosed && (drained > 0 || !all)) {
+            linger(drained);
+        }
+    }
+    fd.reset();
 }
 
 ServerConnection::ServerConnection(ParamsLimits limits, Patience patience)
@@ -126,12 +158,16 @@ ServerConnection::ServerConnection(ParamsLimits limits, Patience patience)
 
 ServerConnection::~ServerConnection() = default;
 
+void ServerConnection::setLingerer(Lingerer lingerer) {
+    state_->lingerer = std::move(lingerer);
+}
+
 void ServerConnection::open(UniqueFd fd) {
     State& s = *state_;
     s.fd = std::move(fd);
     s.reader.reset();
     s.problem = "";
-    s.peerClosed = s.keepAlive = s.aborted = false;
+    s.peerClosed = s.answered = s.keepAlive = s.aborted = false;
     s.finished = true;
     s.bodyBytes = 0;
 }
@@ -139,6 +175,7 @@ void ServerConnection::open(UniqueFd fd) {
 bool ServerConnection::resume(UniqueFd fd, std::string_view partial,
                               RequestReader::LateData lateData) {
     open(std::move(fd));
+    state_->answered = true;  // perhaps, by another object
     return state_->reader.resume(partial, lateData);
 }
 
@@ -273,26 +310,25 @@ bool ServerConnection::finish() {
         return false;
     }
     const bool sent = s.writer.end();
+    s.answered = s.answered || sent;
     s.keepAlive = s.keepAlive && sent && !s.peerClosed;
-    if (!sent || s.peerClosed) {
-        s.fd.reset();
-        return true;
-    }
     // What is left of the body is here already for most peers, also when nobody asked for it.
-    const bool consumed = s.drainBody(s.keepAlive ? monotonicNs() + s.patience.drainNs : 0);
-    if (consumed && s.keepAlive) {
-        return true;
+    if (sent && !s.peerClosed) {
+        const bool ended = s.drainBody(s.keepAlive ? monotonicNs() + s.patience.restNs : 0);
+        s.keepAlive = s.keepAlive && ended;
     }
-    s.keepAlive = false;
-    if (!s.peerClosed && (!consumed || s.reader.buffered() > 0)) {
-        s.linger();
+    if (!s.keepAlive) {
+        s.close();
     }
-    s.fd.reset();
     return true;
 }
 
 bool ServerConnection::finished() const {
     return state_->finished;
+}
+
+void ServerConnection::close() {
+    state_->close();
 }
 
 void ServerConnection::abandon() {

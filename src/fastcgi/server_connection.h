@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,8 +34,13 @@ enum class Receipt { bytes, nothing, closed };
 
 /// How long a peer is waited for.
 struct Patience {
-    std::uint64_t drainNs = 2'000'000'000;  ///< while it still sends after its answer
+    std::uint64_t restNs = 100'000'000;     ///< for the rest of a kept-alive request's body
+    std::uint64_t drainNs = 2'000'000'000;  ///< while it still sends after its last answer
 };
+
+/// Takes a connection that was said the last word to, and whose peer still sends: keeps a number of
+/// its own open until the peer is done, within bounds. False when it cannot.
+using Lingerer = std::function<bool(int fd)>;
 
 class ServerConnection {
   public:
@@ -42,6 +48,9 @@ class ServerConnection {
     ~ServerConnection();
     ServerConnection(const ServerConnection&) = delete;
     ServerConnection& operator=(const ServerConnection&) = delete;
+
+    /// Who waits for peers that still send; without one, or when it cannot, this object does.
+    void setLingerer(Lingerer lingerer);
 
     /// Takes over a fresh, accepted, blocking connection.
     void open(UniqueFd fd);
@@ -81,13 +90,16 @@ class ServerConnection {
     bool flush();
 
     /// END_REQUEST with everything buffered in as few system calls as possible; then, without
-    /// keep-alive, closes: at once when nothing is unread, otherwise a bounded lingering close.
-    /// With keep-alive the rest of the body is drained to its empty STDIN record under a byte
-    /// and time budget, else the connection is closed. Idempotent: true on the first call only.
+    /// keep-alive, closes as close() does. With keep-alive the rest of the body is drained to its
+    /// empty STDIN record under a byte and time budget, else the connection is closed. Idempotent:
+    /// true on the first call only.
     bool finish();
     [[nodiscard]] bool finished() const;
 
-    /// Plain close without a word (protocol errors).
+    /// Closes: at once when nothing was said or nothing is unread; otherwise a bounded lingering
+    /// close, for a reset would take the answer away that is still on its way.
+    void close();
+    /// Lets go of the connection, which is somebody else's now.
     void abandon();
 
     /// Transport bytes of the current request, for accounting.

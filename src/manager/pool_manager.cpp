@@ -31,7 +31,8 @@ ParkingLimits parkingLimits(const config::PoolSettings& pool) {
 
 std::size_t descriptorsFor(const config::PoolSettings& pool) {
     const std::size_t status = pool.statusListen.empty() ? 0 : StatusListener::kMaxConnections;
-    return 64 + 5 * static_cast<std::size_t>(pool.maxChildren) + status;
+    return 64 + 5 * static_cast<std::size_t>(pool.maxChildren) + status +
+           Lingering::kMaxConnections;
 }
 
 PoolManager::PoolManager(const Parts& parts)
@@ -39,19 +40,16 @@ PoolManager::PoolManager(const Parts& parts)
       pool_(parts.inputs->pool),
       pen_(*parts.workers->segment),
       parking_(*parts.loop, parkingLimits(pool_), parts.handOvers, [this] { handOut(); }),
+      lingering_(*parts.loop, [this] { finishIfEmpty(); }),
       refusals_(*parts.log, poolPrefix()),
       status_(statusParts()),
-      children_(*parts.workers, pen_, *parts.loop,
-                {.parked =
-                     [this](worker::ParkedConnection parked) {
-                         parked.facts.forStatus = 0;  // not for a worker to say
-                         parking_.park(std::move(parked));
-                         settleParked();
-                     },
-                 .refused =
-                     [this](const worker::RefusedPeer& refused) {
-                         refusals_.note(refused, monotonicNs());
-                     }}),
+      children_(
+          *parts.workers, pen_, *parts.loop,
+          {.parked = [this](worker::ParkedConnection parked) { heardParked(std::move(parked)); },
+           .refused =
+               [this](const worker::RefusedPeer& refused) {
+                   refusals_.note(refused, monotonicNs());
+               }}),
       slowLog_(*parts.inputs, *parts.workers->runtime, *parts.log, parts.slowLogFd),
       room_(parts.inputs->sharesProcessMax) {}
 
@@ -273,6 +271,7 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     deadlineWatch_ = parts_.loop->after(deadline, [this] {
         parts_.log->debug(poolPrefix() + "the drain deadline is over, ending the last workers");
         parking_.clear();
+        lingering_.clear();
         status_.clear();
         endWorkers(kEscalation);
         finishIfEmpty();
@@ -305,6 +304,7 @@ void PoolManager::terminate() {
     deadlineWatch_.cancel();
     passOnWatch_.cancel();
     parking_.clear();
+    lingering_.clear();
     endWorkers(milliseconds(parts_.inputs->terminateTimeoutMs));
     finishIfEmpty();
 }
@@ -322,7 +322,7 @@ void PoolManager::finishIfEmpty() {
         return;
     }
     if (parking_.empty()) {
-        if (status_.empty()) {
+        if (status_.empty() && lingering_.empty()) {
             parts_.loop->stop();
         }
     } else if (!passesOn() && parking_.readyCount() > 0 && !forkOne(LogLevel::debug)) {

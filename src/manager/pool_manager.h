@@ -15,6 +15,7 @@
 #include "log/error_log.h"
 #include "manager/children.h"
 #include "manager/inputs.h"
+#include "manager/lingering.h"
 #include "manager/parking.h"
 #include "manager/protocol.h"
 #include "manager/refusal_log.h"
@@ -98,6 +99,7 @@ class PoolManager {
     void statusAtRest();
 
     // Parked connections.
+    void heardParked(worker::ParkedConnection parked);
     void handOut();
     void adoptFrom(UniqueFd channel);
     void passOn();
@@ -110,6 +112,7 @@ class PoolManager {
     const config::PoolSettings& pool_;
     scoreboard::PoolWriter pen_;
     Parking parking_;
+    Lingering lingering_;
     RefusalLog refusals_;
     StatusListener status_;
     Children children_;

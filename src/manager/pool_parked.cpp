@@ -17,6 +17,18 @@ constexpr milliseconds kPassOnCheck{5};    // between attempts when the heir's c
 
 }  // namespace
 
+void PoolManager::heardParked(worker::ParkedConnection parked) {
+    if (parked.facts.lingers != 0) {
+        if (phase_ != Phase::terminating) {
+            lingering_.keep(std::move(parked.connection));
+        }
+        return;
+    }
+    parked.facts.forStatus = 0;  // not for a worker to say
+    parking_.park(std::move(parked));
+    settleParked();
+}
+
 // Called when something became ready, and again until workers have taken everything: a worker that
 // was told may have become busy before it looked. Busy ones see the flag when they are done.
 void PoolManager::handOut() {

@@ -131,7 +131,13 @@ bool StatusConnection::proceedInHead(std::uint64_t nowNs) {
     } else if (progress == Progress::answered) {
         headEnded(nowNs);
     }
-    return progress != Progress::violation && progress != Progress::aborted;
+    if (progress != Progress::violation && progress != Progress::aborted) {
+        return true;
+    }
+    // Nobody was told anything, or the answer before this may still be on its way.
+    part_ = Part::ending;
+    consumed_ = false;
+    return facts_.keptAlive != 0;
 }
 
 // The answer is on its way already: what the request still says is only read over.
@@ -211,7 +217,9 @@ bool StatusConnection::finish(std::uint64_t nowNs) {
     if (part_ != Part::ending) {
         return true;
     }
-    if (consumed_ && reader_.buffered() == 0) {
+    char byte = 0;
+    if (consumed_ && reader_.buffered() == 0 &&
+        ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
         return false;
     }
     // A peer that is still sending would lose our answer to a reset.

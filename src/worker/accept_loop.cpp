@@ -54,7 +54,9 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, Wait
                   .errors = inputs.log}),
       handOver_(inputs),
       admission_(inputs),
-      request_(inputs, connection_, slot, accessLog_) {}
+      request_(inputs, connection_, slot, accessLog_) {
+    connection_.setLingerer([this](int fd) { return handOver_.linger(fd); });
+}
 
 WorkerExit AcceptLoop::run() {
     while (!exit_) {
@@ -141,15 +143,14 @@ bool AcceptLoop::openHandedOver() {
     handedOver_ = true;
     turnOfNewOnes_ = true;
     expectsBytes_ = true;
-    if (!admission_.admits(parked->connection.get())) {
-        connection_.abandon();
-        return true;
-    }
+    const bool admitted = admission_.admits(parked->connection.get());
     peer_ = accessLog_.isOn() ? peerText(parked->connection.get()) : std::string();
     if (!connection_.resume(std::move(parked->connection), HandOver::headOf(*parked),
                             {facts_.requestId, facts_.lateData != 0})) {
         inputs_->log->debug("a connection was handed over with a head that is none");
-        connection_.abandon();
+        connection_.close();
+    } else if (!admitted) {
+        connection_.close();
     } else if (facts_.headBegun != 0) {
         request_.resume(peerOrNull(), facts_.sinceNs, facts_.sinceWallNs);
     }
@@ -239,7 +240,7 @@ void AcceptLoop::serveConnection() {
             break;
         }
     }
-    connection_.abandon();
+    connection_.close();
 }
 
 // True with a request's head complete; false when the connection is closed, or somebody else's.
@@ -346,6 +347,7 @@ bool AcceptLoop::park() {
         return false;
     }
     waits_->forget(connection_.fd());
+    connection_.abandon();
     return true;
 }
 
@@ -374,14 +376,14 @@ void AcceptLoop::runRequest() {
         retires_ = true;
         reason_ = unfit.value_or(WorkerExit::done);
         if (!handOver_.possible()) {
-            connection_.abandon();
+            connection_.close();
         }
     }
 }
 
 void AcceptLoop::leaveAs(WorkerExit exit) {
     exit_ = exit;
-    connection_.abandon();
+    connection_.close();
 }
 
 }  // namespace muster::worker

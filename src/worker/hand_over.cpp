@@ -57,4 +57,10 @@ bool HandOver::park(const fastcgi::ServerConnection& connection, ParkedFacts fac
     return sendParked(manager_, connection.fd(), head.get(), facts).has_value();
 }
 
+bool HandOver::linger(int connection) {
+    ParkedFacts facts;
+    facts.lingers = 1;
+    return possible() && sendParked(manager_, connection, -1, facts).has_value();
+}
+
 }  // namespace muster::worker

@@ -32,6 +32,8 @@ class HandOver {
     /// Sends the connection, of which `facts` are known, to the manager; it stays open here, too.
     /// False when that is not possible now.
     [[nodiscard]] bool park(const fastcgi::ServerConnection& connection, ParkedFacts facts);
+    /// Has the manager wait for a peer that still sends after its last answer.
+    [[nodiscard]] bool linger(int connection);
 
   private:
     const scoreboard::Commands* commands_;

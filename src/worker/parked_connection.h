@@ -31,7 +31,8 @@ struct ParkedFacts {
     std::uint8_t keptAlive = 0;   ///< 1: a request was answered on it
     std::uint8_t headBegun = 0;   ///< 1: bytes of a head were received, and counted as a request
     std::uint8_t forStatus = 0;   ///< 1: came in by pm.status_listen; between managers only
-    std::uint8_t reserved[2] = {};
+    std::uint8_t lingers = 0;     ///< 1: the last answer was given, and the peer still sends
+    std::uint8_t reserved[1] = {};
 };
 
 struct ParkedConnection {

@@ -116,7 +116,7 @@ class Conversation : public testing::Test {
 
 class ShortPatience : public Conversation {
   protected:
-    ShortPatience() : Conversation({.drainNs = 20'000'000}) {}
+    ShortPatience() : Conversation({.restNs = 20'000'000, .drainNs = 20'000'000}) {}
 };
 
 std::string request(bool keepAlive, std::string_view body = {}, int id = 1) {
@@ -434,6 +434,67 @@ TEST_F(Conversation, unread_upload_is_drained_so_that_the_answer_arrives) {
     connection_.writeStdout("answer", 6);
     EXPECT_TRUE(connection_.finish());
     EXPECT_EQ(listener.get().size(), 32U);
+}
+
+TEST_F(Conversation, bytes_that_came_since_the_last_look_do_not_reset_the_answer) {
+    say(request(false));
+    ASSERT_EQ(next(), HeadOutcome::request);
+    say(request(false));
+    halfClose();
+    connection_.writeStdout("answer", 6);
+    EXPECT_TRUE(connection_.finish());
+    bool ended = false;
+    EXPECT_EQ(heard(&ended).size(), 32U);
+    EXPECT_TRUE(ended) << "end of stream, no reset";
+}
+
+TEST_F(Conversation,
+       whoever_waits_for_peers_that_still_send_gets_a_connection_without_a_last_word) {
+    UniqueFd kept;
+    connection_.setLingerer([&](int fd) {
+        kept.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+        return true;
+    });
+    say(request(false) + "more");
+    ASSERT_EQ(next(), HeadOutcome::request);
+    EXPECT_TRUE(connection_.finish());
+    EXPECT_FALSE(connection_.isOpen());
+    ASSERT_TRUE(kept);
+    bool ended = false;
+    EXPECT_EQ(heard(&ended).size(), 16U);
+    EXPECT_TRUE(ended);
+    say("and more");
+}
+
+TEST_F(Conversation, nobody_waits_for_a_peer_that_was_told_nothing_or_has_nothing_more_to_say) {
+    int lingered = 0;
+    connection_.setLingerer([&](int) {
+        ++lingered;
+        return true;
+    });
+    say("garbage garbage");
+    ASSERT_EQ(next(), HeadOutcome::protocol);
+    connection_.close();
+    connect();
+    say(request(false, "body"));
+    ASSERT_EQ(next(), HeadOutcome::request);
+    EXPECT_TRUE(connection_.finish());
+    EXPECT_EQ(lingered, 0);
+}
+
+TEST_F(Conversation, answer_survives_a_protocol_error_behind_it) {
+    say(request(true) + "garbage garbage");
+    ASSERT_EQ(next(), HeadOutcome::request);
+    connection_.writeStdout("answer", 6);
+    EXPECT_TRUE(connection_.finish());
+    ASSERT_TRUE(connection_.isOpen());
+    ASSERT_EQ(next(), HeadOutcome::protocol);
+    say("and more");
+    halfClose();
+    connection_.close();
+    bool ended = false;
+    EXPECT_EQ(heard(&ended).size(), 32U);
+    EXPECT_TRUE(ended) << "end of stream, no reset";
 }
 
 TEST_F(Conversation, refused_keep_alive_closes_whatever_the_peer_asked) {
