@@ -129,6 +129,40 @@ def access_format():
         yield text + b"\n" + numbers + texts
 
 
+STACK_BASE = 0x1000
+CODE, TOP = 1 << 16, 1 << 17
+
+
+def stack():
+    """Images of a stack as stack.cpp lays it out: usleep() in f() in the script itself."""
+    memory = bytearray(16)
+
+    def add(data):
+        memory.extend(data + bytes(-len(data) % 8))
+        return STACK_BASE + len(memory) - len(data) - (-len(data) % 8)
+
+    def text(words):
+        return add(bytes(16) + struct.pack("<Q", len(words)) + words + b"\0")
+
+    def function(kind, name, file):
+        return add(struct.pack("<QQ136xQ", kind, name and text(name), file and text(file)))
+
+    def frame(called, previous, line, kind=0):
+        instruction = add(struct.pack("<24xII", line, 0))
+        return add(struct.pack("<Q16xQ8xIIQ24x", instruction, called, kind, 0, previous))
+
+    top = frame(function(2, 0, b"/srv/a.php"), 0, 3, CODE | TOP)
+    code = frame(function(2, 0, b"/srv/part.php"), top, 4, CODE)
+    outer = frame(function(2, b"f", b"/srv/a.php"), code, 5)
+    inner = frame(function(1, b"usleep", 0), outer, 0)
+    memory[8:16] = struct.pack("<Q", add(b"/srv/a.php\0"))
+    for current in (inner, outer, top, 0):
+        memory[:8] = struct.pack("<Q", current)
+        yield bytes([20, 0]) + memory
+        # It returns when the stack is read for the second time.
+        yield bytes([20, 1, 22, 0]) + struct.pack(">Q", outer)[::-1] + memory
+
+
 SEEDS = {
     "records": records,
     "params": params,
@@ -139,6 +173,7 @@ SEEDS = {
     "messages": messages,
     "worker_output": worker_output,
     "access_format": access_format,
+    "stack": stack,
 }
 
 WORDS = {
@@ -158,6 +193,7 @@ WORDS = {
         b"\xff\xff\xff\xff",
         b"\x80\x00\x00\x01",
     ],
+    "stack": [struct.pack("<Q", STACK_BASE + n) for n in (0, 16, 24, 32, 64, 128, 256, 512)],
     "paths": [
         *"""/d/pi.php /d/t.php /d/dir /usr/bin/php-cgi proxy:fcgi:// proxy:balancer:// localhost:9000
         Microsoft-IIS/ /pi.php /foo /../ .. /. // %20 %2f + ? \\ /d/ php""".split(),

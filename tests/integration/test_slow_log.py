@@ -1,9 +1,11 @@
 """The slow log: what is in it, wherever a script happens to spend its time."""
 
+import glob
 import json
 import os
 import re
 import signal
+import sys
 
 import pytest
 
@@ -353,4 +355,65 @@ def test_a_slow_log_only_for_time_outs_may_be_impossible(daemon):
         request_terminate_timeout="5s",
     ).start()
     assert daemon.log.find(r"WARNING: Unable to create or open slowlog\(/nowhere/slow\.log\)")
+    daemon.assert_serves()
+
+
+# Runs a program with process_vm_readv(2) answering EPERM, as Yama or a container's filter may do.
+WITHOUT_READING = """
+import ctypes, os, struct, sys
+number = {"x86_64": 310, "aarch64": 270}[os.uname().machine]
+steps = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+filter = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+program = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(filter))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+assert libc.prctl(22, 2, program, 0, 0) == 0  # PR_SET_SECCOMP
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@both_users
+def test_where_the_kernel_lets_nobody_read_other_processes(arena, daemon):
+    with_slow_log(daemon)
+    daemon.start(command=[sys.executable, "-c", WITHOUT_READING, *daemon.command("-F")])
+    path = nap(arena)
+    assert daemon.get(path).text == "ok"
+    assert one_entry(daemon) == (
+        arena.site + path,
+        [("sleep", arena.site + path, 2), ("nap", arena.site + path, 3)],
+        [],
+    )
+
+
+# Where 8.2's engine keeps its stack. The calls of FFI are over when the chain is cut.
+CUT_THE_STACK = """<?php
+$ffi = FFI::cdef('
+    struct frame { char before[48]; unsigned long long previous; };
+    struct globals { char before[488]; struct frame *current; };
+    extern struct globals executor_globals;');
+function nap($ffi) {
+    $frame = $ffi->executor_globals->current;
+    $right = $frame->previous;
+    $frame->previous = 0xdead0000;
+    sleep(2);
+    $frame->previous = $right;
+}
+nap($ffi);
+echo 'mended';
+"""
+
+
+@as_user
+@pytest.mark.skipif(
+    not glob.glob("/usr/lib/php/20220829/ffi.so"), reason="PHP 8.2's FFI is not installed"
+)
+def test_a_corrupted_stack_costs_a_line(arena, daemon):
+    with_slow_log(daemon).start("-d", "ffi.enable=1")
+    path = arena.script("cut.php", CUT_THE_STACK)
+    assert daemon.get(path).text == "mended"
+    assert one_entry(daemon) == (
+        arena.site + path,
+        [("sleep", arena.site + path, 10)],
+        ["+++ dump failed"],
+    )
     daemon.assert_serves()
