@@ -16,7 +16,6 @@ pytestmark = [
     pytest.mark.skipif(not os.path.isdir(PACKAGE), reason="mediawiki is not installed"),
 ]
 
-
 OWN_FOLDERS = ("cache", "config", "data", "extensions", "images")
 # MediaWiki takes the folder of its includes for the wiki's.
 COPIED_FOLDERS = ("includes", "mw-config")

@@ -42,21 +42,30 @@ Outcome hello(Visitor& visitor) {
     return one(visitor, "hello.php", {.body = "hello"});
 }
 
-Outcome helloKeptAlive(Visitor& visitor) {
-    constexpr unsigned kRequests = 10;
+Outcome keptAlive(Visitor& visitor, unsigned requests, std::chrono::milliseconds pause) {
     const auto fd = visitor.connect();
     if (!fd) {
         return {1, fd.error().text()};
     }
-    for (unsigned n = 1; n <= kRequests; ++n) {
-        const bool keep = n < kRequests;
+    for (unsigned n = 1; n <= requests; ++n) {
+        const bool keep = n < requests;
         std::string problem =
             visitor.askOn(fd->get(), visitor.get("hello.php"), {}, {.body = "hello"}, keep);
         if (!problem.empty()) {
             return {n, "request " + std::to_string(n) + " of a connection: " + problem};
         }
+        std::this_thread::sleep_for(pause);
     }
-    return {kRequests, {}};
+    return {requests, {}};
+}
+
+Outcome helloKeptAlive(Visitor& visitor) {
+    return keptAlive(visitor, 10, {});
+}
+
+// Nobody waits for this one: the connection is parked with the manager.
+Outcome helloNowAndThen(Visitor& visitor) {
+    return keptAlive(visitor, 4, std::chrono::milliseconds(5));
 }
 
 Outcome form(Visitor& visitor) {
@@ -248,6 +257,7 @@ Outcome garbage(Visitor& visitor) {
 constexpr Kind kKinds[] = {
     {"hello", 240, hello},
     {"hello, kept alive", 30, helloKeptAlive},  // ten requests each
+    {"hello, now and then", 5, helloNowAndThen},
     {"form", 90, form},
     {"big body", 10, bigBody},
     {"unread body", 20, unreadBody},
