@@ -65,7 +65,9 @@ class Arena:
 
     @staticmethod
     def _shared_memory():
-        return set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
+        """Without that of Apache and of fuzzers, which other tests may be running beside us."""
+        names = os.listdir("/dev/shm") if os.path.isdir("/dev/shm") else []
+        return {name for name in names if not name.startswith(("ShM.", "fuzz-"))}
 
     def directory(self, name, identity):
         path = tempfile.mkdtemp(prefix=f"{name[:4]}-", dir=self.dir)
