@@ -3,14 +3,12 @@
 Each case says itself what must hold, and what it returns has to be equal for both daemons. The
 servers run the sample configurations of packaging/."""
 
-import os
-
 import pytest
 
 from harness import config
-from harness.arena import Arena
 from harness.daemon import Daemon
-from harness.program import Identity, muster_only
+from harness.program import muster_only
+from harness.shared import arena, daemon, identity  # noqa: F401
 
 pytest.register_assert_rewrite("servers")
 
@@ -49,29 +47,13 @@ def pools(workers):
     }
 
 
-# One arena, and one pair of daemons, for the whole file: a case needs neither fresh.
-
-
 @pytest.fixture(scope="module")
-def identity():
-    return Identity("root" if os.geteuid() == 0 else "user")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def arena(identity):
-    arena = Arena(identity)
-    yield arena
-    problems = arena.close()
-    assert not problems, "after the tests:\n  " + "\n  ".join(problems)
-
-
-@pytest.fixture(scope="module")
-def daemons(arena):
+def daemons(arena, daemon):
     """[muster, php-fpm]; php-fpm gives each kept-alive connection a worker of its own."""
-    muster, fpm = arena.daemon(), PhpFpm(arena)
-    muster.configure(pools("3")).start()
+    fpm = PhpFpm(arena)
+    daemon.configure(pools("3")).start()
     fpm.configure(pools("20")).start()
-    return muster, fpm
+    return daemon, fpm
 
 
 @pytest.fixture(scope="module", params=SERVERS)

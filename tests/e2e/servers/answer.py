@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from harness.waiting import PATIENCE
 
-# When a server knows the length of an answer depends on how its parts arrive.
-VOLATILE = {"date", "connection", "keep-alive", "content-length", "transfer-encoding"}
+# What depends on how the parts of an answer arrive: whether the server knows its length.
+LENGTH = {"content-length", "transfer-encoding", "accept-ranges"}
+VOLATILE = {"date", "connection", "keep-alive", *LENGTH}
 
 
 @dataclass
