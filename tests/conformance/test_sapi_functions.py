@@ -233,3 +233,36 @@ def test_output(both, request, code, pool, method):
 @cases(OUTPUT)
 def test_output_on_a_kept_connection(both, request, code):
     check(both, file_name(request), "<?php " + code, keep=True)
+
+
+def odd_headers():
+    names = [
+        "HTTP_", "HTTP_A", "HTTP_a", "HTTP_X_Y", "HTTP_x_y", "HTTP_X__Y", "HTTP__X", "HTTP_X_", "HTTP___", "HTTP_123", "HTTP_0",
+        "HTTP_X_FOO__BAR", "HTTP_X-Y", "HTTP_X.Y Z", "HTTP_\xc3\x84_\xc3\x84", "http_lower", "Http_Mixed", "XHTTP_A", "HTTPS", "HTTPX",
+        "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH", "HTTP_AUTHORIZATION", "HTTP_PROXY", "HTTP_COOKIE", "HTTP_HOST",
+        "HTTP_" + "L" * 200, "HTTP_" + "ONG_" * 600, "REDIRECT_HTTP_X",
+    ]  # fmt: skip
+    return {name.encode("latin-1"): f"value {number}".encode() for number, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("type_", [None, "", "text/x"])
+def test_getallheaders_of_odd_parameters(both, type_):
+    values = {**odd_headers(), b"HTTP_EMPTY": b"", b"HTTP_BYTES": b"\xff\n"}
+    code = "<?php foreach (getallheaders() as $name => $value) var_dump($name, $value);"
+    more = {**values, "CONTENT_TYPE": type_}
+    check(both, "headers.php", code, more=more)
+    reverse = dict(reversed(list(more.items())))
+    check(both, "headers.php", code, more=reverse, method="POST", body=b"12345")
+
+
+def test_getallheaders_of_a_name_sent_twice(both):
+    def asked(daemon):
+        path = daemon.arena.script("twice.php", "<?php var_dump(getallheaders(), $_SERVER['HTTP_A_B'] ?? null);")
+        pairs = [*daemon.params(path).items(), ("HTTP_A_B", "1"), ("HTTP_X", "x"), ("HTTP_A_B", "2"), ("HTTP_A-B", "3")]
+        stream = f.record(f.PARAMS, b"".join(f.pair(*one) for one in pairs)) + f.record(f.PARAMS)
+        with daemon.connect() as connection:
+            connection.send(f.begin() + stream + f.record(f.STDIN))
+            return shown(daemon, connection.read_response(), None)
+
+    theirs, ours = (asked(daemon) for daemon in both)
+    assert theirs == ours

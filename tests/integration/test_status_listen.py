@@ -6,6 +6,8 @@ import signal
 import socket
 import struct
 
+import pytest
+
 from harness import fastcgi, processes
 from harness.config import free_port
 from harness.fixtures import both_users
@@ -86,14 +88,17 @@ def test_answers_over_tcp_while_every_worker_is_busy(arena, daemon):
 
 
 @muster_only
-def test_the_waiting_connections_are_those_of_this_moment(arena, daemon):
-    port = free_port()
-    address = configure(daemon, listen=f"127.0.0.1:{port}")
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_the_waiting_connections_are_those_of_this_moment(arena, daemon, kind):
+    listen = f"{daemon.dir}/w.sock" if kind == "unix" else f"127.0.0.1:{free_port()}"
+    address = configure(daemon, listen=listen, **{"listen.backlog": "33"})
     daemon.start()
     gates, tasks = occupy(arena, daemon, 1)
-    waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+    waiting = [fastcgi.Connection(listen) for _ in range(3)]
     try:
         wait_until(lambda: status(daemon, address)["listen queue"] == 3, "three are waiting")
+        page = status(daemon, address)
+        assert (page["max listen queue"], page["listen queue len"]) == (3, 33)
     finally:
         for one in waiting:
             one.close()

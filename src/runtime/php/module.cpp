@@ -1,10 +1,8 @@
 // Registers the extension `cgi-fcgi`.
 #include "runtime/php/module.h"
 
-#include <cctype>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 #include "runtime/php/headers.h"
@@ -20,39 +18,35 @@ namespace {
 
 using fastcgi::Params;
 
-// The length a header name may have; PARAMS are larger only when somebody is up to no good.
-constexpr std::size_t kMaxHeaderName = 1024;
+constexpr std::string_view kHeaderPrefix = "HTTP_";
 
 /// HTTP_X_FOO__BAR → X-Foo-_bar.
-std::size_t headerName(std::string_view variable, char* name) noexcept {
-    constexpr std::string_view kPrefix = "HTTP_";
-    variable.remove_prefix(kPrefix.size());
-    std::size_t n = 0;
+void writeHeaderName(std::string_view variable, char* name) noexcept {
     bool keep = true;
     for (const char c : variable) {
         const bool dash = !keep && c == '_';
-        name[n++] = keep   ? c
-                    : dash ? '-'
-                           : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        // Not tolower(), which follows the locale that a script has set.
+        const bool upper = !keep && c >= 'A' && c <= 'Z';
+        *name++ = dash ? '-' : upper ? static_cast<char>(c - 'A' + 'a') : c;
         keep = dash;
     }
-    return n;
 }
 
 void addHeader(zval* headers, const Params::Entry& entry) noexcept {
-    const std::string_view variable(entry.name, entry.nameLength);
-    char buffer[kMaxHeaderName];
-    std::string_view name;
-    if (variable.starts_with("HTTP_") && variable.size() > 5 && variable.size() < sizeof buffer) {
-        name = {buffer, headerName(variable, buffer)};
+    std::string_view variable(entry.name, entry.nameLength);
+    if (variable.starts_with(kHeaderPrefix) && variable.size() > kHeaderPrefix.size()) {
+        variable.remove_prefix(kHeaderPrefix.size());
+        zend_string* name = zend_string_alloc(variable.size(), false);
+        writeHeaderName(variable, ZSTR_VAL(name));
+        ZSTR_VAL(name)[ZSTR_LEN(name)] = '\0';
+        add_assoc_stringl_ex(headers, ZSTR_VAL(name), ZSTR_LEN(name), entry.value,
+                             entry.valueLength);
+        zend_string_release(name);
     } else if (variable == "CONTENT_TYPE") {
-        name = "Content-Type";
+        add_assoc_stringl(headers, "Content-Type", entry.value, entry.valueLength);
     } else if (variable == "CONTENT_LENGTH") {
-        name = "Content-Length";
-    } else {
-        return;
+        add_assoc_stringl(headers, "Content-Length", entry.value, entry.valueLength);
     }
-    add_assoc_stringl_ex(headers, name.data(), name.size(), entry.value, entry.valueLength);
 }
 
 PHP_FUNCTION(fastcgi_finish_request) {
