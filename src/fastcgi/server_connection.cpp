@@ -144,9 +144,9 @@ void ServerConnection::State::linger(std::size_t drained) {
 void ServerConnection::State::close() {
     if (fd && answered && !peerClosed) {
         std::size_t drained = 0;
-        if (!finished || !reader.betweenRequests() || !reader.atRecordStart()) {
-            linger(drained);
-        } else if (const bool all = quiet(drained); !peerClosed && (drained > 0 || !all)) {
+        const bool atEnd = finished && reader.betweenRequests() && reader.atRecordStart();
+        const bool silent = atEnd && quiet(drained) && drained == 0;
+        if (!silent && !peerClosed) {
             linger(drained);
         }
     }
