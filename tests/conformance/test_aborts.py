@@ -211,3 +211,53 @@ def finished(daemon, name, code, pool, keep):
 @pytest.mark.parametrize("case", FINISHED)
 def test_after_finish_request(both, request, case, pool):
     check(both, request, lambda daemon, name: finished(daemon, name, FINISHED[case], pool, False))
+
+
+BODIES = {
+    "form": ("application/x-www-form-urlencoded", b"a=1&b=" + b"x" * 994),
+    "raw": ("application/octet-stream", b"y" * 1000),
+    "upload": (
+        "multipart/form-data; boundary=X",
+        b'--X\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + b"z" * 928 + b"\r\n--X--\r\n",
+    ),
+}
+SEEN = """<?php
+file_put_contents("$_GET[mark].notes", json_encode([array_map('strlen', $_POST), $_FILES['f']['size'] ?? null,
+    $_FILES['f']['error'] ?? null, strlen(file_get_contents('php://input')), connection_status()]) . "\\n", FILE_APPEND);
+echo 'x'; flush();
+file_put_contents("$_GET[mark].notes", connection_status() . "\\n", FILE_APPEND);
+"""
+
+
+def cut_short(daemon, name, kind, body, sent, pool, method):
+    mark = f"{daemon.arena.scratch}/{name}"
+    path = daemon.arena.script("seen.php", SEEN)
+    access, error = daemon.file(f"{pool}.access"), daemon.log
+    since = access.mark(), error.mark()
+    more = {"CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body))}
+    params = daemon.params(path, method, f"mark={mark}", more=more)
+    with daemon.connect(pool) as connection:
+        connection.send(f.begin() + f.params_stream(params) + f.record(f.STDIN, body[:sent]))
+    daemon.play([("stdout", b"next\n")], pool)
+    error.wait_for('said into stdout: "next"', since=since[1])
+    lines = [line for line in logged(error, since[1]) if '"next"' not in line]
+    served_lines = [line for line in access.since(since[0]).splitlines() if "player.php" not in line]
+    return notes(mark) + lines + served_lines
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("sent", [1, 200, 985, 999])
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("pool", ["www", "tcp", "ignoring"])
+def test_client_gone_within_its_body(both, request, kind, sent, pool, method):
+    assert len(BODIES[kind][1]) == 1000
+    check(both, request, lambda daemon, name: cut_short(
+        daemon, name, *BODIES[kind], sent, pool, method))  # fmt: skip
+
+
+@pytest.mark.parametrize("sent", [16_000, 16_384, 20_000, 60_001])
+@pytest.mark.parametrize("kind", BODIES)
+def test_client_gone_within_a_longer_body(both, request, kind, sent):
+    type_, body = BODIES[kind]
+    body = body.replace(body[100:900], body[100:900] * 100)
+    check(both, request, lambda daemon, name: cut_short(daemon, name, type_, body, sent, "www", "POST"))

@@ -118,9 +118,15 @@ std::size_t readBody(char* buffer, std::size_t n) noexcept {
         }
         total += got;
     }
-    // Without a length a script cannot tell half a body from a whole one: it must not go on.
-    if (total < n && state.bodyUntilEnd && state.executing && state.io->bodyAborted()) {
-        peerIsGone();
+    if (total < n && state.io->bodyAborted()) {
+        // As php-fpm: nobody should take the first half of a small form for all of it.
+        if (!state.bodyUntilEnd) {
+            return 0;
+        }
+        // Without a length a script cannot tell half a body from a whole one: it must not go on.
+        if (state.executing) {
+            peerIsGone();
+        }
     }
     return total;
 }
