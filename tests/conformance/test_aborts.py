@@ -17,6 +17,7 @@ from harness.waiting import wait_until
 
 COMMON = {
     "catch_workers_output": "yes",
+    "php_admin_value[session.gc_probability]": "0",
     "access.log": "{dir}/$pool.access",
     "access.format": '"%m %r %s %{X-Seen}o"',
 }

@@ -18,7 +18,11 @@ POOLS = {
     "implicit": {"php_admin_flag[implicit_flush]": "on"},
     "unread": {"php_admin_flag[enable_post_data_reading]": "off"},
     "zlib": {"php_admin_flag[zlib.output_compression]": "on"},
-    "handled": {"php_admin_value[output_handler]": "ob_gzhandler", "php_admin_flag[session.auto_start]": "on"},
+    "handled": {
+        "php_admin_value[output_handler]": "ob_gzhandler",
+        "php_admin_flag[session.auto_start]": "on",
+        "php_admin_value[session.gc_probability]": "0",  # it says so now and then
+    },
     "quiet": {"php_admin_flag[expose_php]": "off", "php_admin_flag[display_errors]": "off"},
 }
 
