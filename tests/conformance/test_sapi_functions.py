@@ -21,6 +21,7 @@ POOLS = {
     "handled": {
         "php_admin_value[output_handler]": "ob_gzhandler",
         "php_admin_flag[session.auto_start]": "on",
+        "php_admin_value[session.save_path]": "{dir}/../scratch",
         "php_admin_value[session.gc_probability]": "0",  # it says so now and then
     },
     "quiet": {"php_admin_flag[expose_php]": "off", "php_admin_flag[display_errors]": "off"},
