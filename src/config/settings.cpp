@@ -1,21 +1,7 @@
 // Helpers on the plain settings.
 #include "config/settings.h"
 
-#include <algorithm>
-#include <unordered_set>
-
 namespace muster::config {
-
-std::vector<KeyValue> orderedForUse(const std::vector<KeyValue>& newestFirst) {
-    std::vector<KeyValue> ordered;
-    std::unordered_set<std::string_view> seen;
-    for (auto entry = newestFirst.rbegin(); entry != newestFirst.rend(); ++entry) {
-        if (seen.insert(entry->key).second) {
-            ordered.push_back(*entry);
-        }
-    }
-    return ordered;
-}
 
 bool hasSlowLog(const PoolSettings& pool) {
     return !pool.slowlog.empty() &&

@@ -112,7 +112,8 @@ struct PoolSettings {
     std::string limitExtensions = ".php .phar";  ///< space or tab separated; empty: no limit
     std::string apparmorHat;
 
-    /// Newest first, with duplicates, as -tt lists them; use them through orderedForUse().
+    /// Newest first, with duplicates, as -tt lists them. They are used in this order, so that of
+    /// equal names the first definition has the last word, and each `extension` is loaded.
     std::vector<KeyValue> env;
     std::vector<KeyValue> phpValues;  ///< flags are stored as "1" / "0"
     std::vector<KeyValue> phpAdminValues;
@@ -126,10 +127,6 @@ struct Configuration {
     /// pool's.
     std::vector<std::set<std::string>> written;
 };
-
-/// The entries in the order they were written, each key once: of equal keys the first definition
-/// stands (spec config §6.2). Takes a list as stored in the settings (newest first).
-[[nodiscard]] std::vector<KeyValue> orderedForUse(const std::vector<KeyValue>& newestFirst);
 
 /// A slow log is named, and there are requests that may come into it.
 [[nodiscard]] bool hasSlowLog(const PoolSettings& pool);

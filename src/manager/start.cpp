@@ -59,10 +59,10 @@ Result<void> loadRuntimeOf(Manager& manager) {
     }
     config.earlyHints = inputs.pool.earlyHints;
     config.limitExtensions = inputs.pool.limitExtensions;
-    for (const config::KeyValue& entry : config::orderedForUse(inputs.pool.phpValues)) {
+    for (const config::KeyValue& entry : inputs.pool.phpValues) {
         config.values.emplace_back(entry.key, entry.value);
     }
-    for (const config::KeyValue& entry : config::orderedForUse(inputs.pool.phpAdminValues)) {
+    for (const config::KeyValue& entry : inputs.pool.phpAdminValues) {
         config.adminValues.emplace_back(entry.key, entry.value);
     }
     config.logLevel = inputs.logLevel;

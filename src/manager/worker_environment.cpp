@@ -13,7 +13,7 @@ void applyWorkerEnvironment(const config::PoolSettings& pool, const Identity& id
     std::vector<std::pair<std::string, std::string>> variables;
     bool hasUser = false;
     bool hasHome = false;
-    for (const config::KeyValue& entry : config::orderedForUse(pool.env)) {
+    for (const config::KeyValue& entry : pool.env) {
         std::string value = entry.value;
         if (!value.empty() && value.front() == '$') {
             const char* found = std::getenv(value.c_str() + 1);

@@ -179,12 +179,6 @@ TEST_F(Whole, dump_shows_directives_php_fpm_lacks_only_when_they_were_written) {
     EXPECT_THAT(dump("log.format = json\n" + kPool), ::testing::Contains("\tlog.format = json"));
 }
 
-TEST(Settings, entries_for_use_are_in_writing_order_and_the_first_of_a_name_stands) {
-    EXPECT_THAT(orderedForUse({{"A", "3"}, {"B", "2"}, {"A", "1"}}),
-                ElementsAre(KeyValue{"A", "1"}, KeyValue{"B", "2"}));
-    EXPECT_TRUE(orderedForUse({}).empty());
-}
-
 PoolSettings unusualPool() {
     PoolSettings pool;
     for (int i = 0; i < 256; ++i) {
