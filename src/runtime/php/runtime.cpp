@@ -50,6 +50,8 @@ class PhpRuntime final : public Runtime {
         poweredBy_ = "X-Powered-By: PHP/" + engineVersion();
         applyPoolSettings(config.values, config.adminValues);
         watchProcessChanges();
+        // What the engine had to say meanwhile; else every worker would say it again at its end.
+        std::fflush(stdout);
         keepWhatIsLoaded();
         // A pool with a chroot changes its root after this: paths lead elsewhere then.
         php_clear_stat_cache(true, nullptr, 0);
