@@ -49,11 +49,28 @@ void addHeader(zval* headers, const Params::Entry& entry) noexcept {
     }
 }
 
+/// Behind the end of the request nothing more can be read: what the script may still want of a
+/// body that is not larger than a form may be is taken now.
+void keepBody() noexcept {
+    const auto limit = SG(post_max_size);
+    if (state.bodyUntilEnd || SG(post_read) || SG(read_post_bytes) >= state.bodyLength ||
+        (limit > 0 && state.bodyLength > limit)) {
+        return;
+    }
+    if (php_stream* input = php_stream_open_wrapper("php://input", "rb", 0, nullptr)) {
+        char block[SAPI_POST_BLOCK_SIZE];
+        while (php_stream_read(input, block, sizeof block) > 0) {
+        }
+        php_stream_close(input);
+    }
+}
+
 PHP_FUNCTION(fastcgi_finish_request) {
     ZEND_PARSE_PARAMETERS_NONE();
     if (state.io == nullptr || state.io->finished()) {
         RETURN_FALSE;
     }
+    keepBody();
     php_output_end_all();
     php_header();
     state.io->finish();
@@ -156,11 +173,11 @@ zend_ini_entry_def text(const char* name, std::size_t offset) {
 const zend_ini_entry_def settings[] = {
     flag("cgi.rfc2616_headers", "0", PHP_INI_ALL, offsetof(ModuleSettings, rfc2616Headers)),
     flag("cgi.nph", "0", PHP_INI_ALL, offsetof(ModuleSettings, nph)),
+    flag("cgi.force_redirect", "1", PHP_INI_SYSTEM, offsetof(ModuleSettings, forceRedirect)),
+    text("cgi.redirect_status_env", offsetof(ModuleSettings, redirectStatusEnv)),
     flag("cgi.fix_pathinfo", "1", PHP_INI_SYSTEM, offsetof(ModuleSettings, fixPathinfo)),
     flag("cgi.discard_path", "0", PHP_INI_SYSTEM, offsetof(ModuleSettings, discardPath)),
-    flag("cgi.force_redirect", "1", PHP_INI_SYSTEM, offsetof(ModuleSettings, forceRedirect)),
     flag("fastcgi.logging", "1", PHP_INI_SYSTEM, offsetof(ModuleSettings, logging)),
-    text("cgi.redirect_status_env", offsetof(ModuleSettings, redirectStatusEnv)),
     text("fastcgi.error_header", offsetof(ModuleSettings, errorHeader)),
     text("fpm.config", offsetof(ModuleSettings, fpmConfig)),
     {},
