@@ -18,12 +18,15 @@ from .site import lay_out
 # Everything a line can hold but times, process ids and memory.
 ACCESS_FORMAT = (
     '"%%|%{X_CASE}e|%l|%m|%n|%Q|%r|%R|%s|%u|%f|%q|%{Content-type}o|%{Status}o|%{Location}o|'
-    '%{X-Powered-By}o|%{SCRIPT_FILENAME}e|%{PATH_INFO}e|%{ORIG_SCRIPT_NAME}e|%{HTTP_HOST}e|"'
+    "%{X-Powered-By}o|%{SCRIPT_FILENAME}e|%{PATH_INFO}e|%{ORIG_SCRIPT_NAME}e|%{SCRIPT_NAME}e|%{PATH_TRANSLATED}e|"
+    '%{ORIG_SCRIPT_FILENAME}e|%{ORIG_PATH_INFO}e|%{ORIG_PATH_TRANSLATED}e|%{HTTP_HOST}e"'
 )
 POOL = {
     "access.log": "{dir}/$pool.access",
     "access.format": ACCESS_FORMAT,
     "catch_workers_output": "yes",
+    # Without the worker's process id, whose length would tell where lines are wrapped.
+    "decorate_workers_output": "no",
     "request_terminate_timeout": "30s",
 }
 NAMES = {fastcgi.STDOUT: "STDOUT", fastcgi.STDERR: "STDERR"}
@@ -93,7 +96,7 @@ class Line:
             self._connection = None
 
 
-def fragments(response):
+def fragments(response, daemon):
     """What was written where, in order, however it was put into records."""
     if response is None:
         return ["no answer"]
@@ -107,14 +110,37 @@ def fragments(response):
         texts[-1] = (texts[-1][0], texts[-1][1] + one.content)
     lines = []
     for name, data in texts:
+        if daemon.is_oracle and FULL.encode() in data:  # `access-cut`
+            data = re.sub(rb"(; )?" + re.escape(FULL.encode()), b"", data)
+            if not data:
+                continue
         for text in data.decode("latin-1").split("\n"):
             lines.append(f"{name} {text}")
     return [*lines, f"END {response.app_status} {response.protocol_status}"]
 
 
-def marker(daemon, number):
-    path = f"{daemon.arena.site}/marker.php"
-    return Request(f"{MARKER}{number}", [("SCRIPT_FILENAME", path), ("REQUEST_METHOD", "GET")])
+class Markers:
+    """Requests whose line in the logs parts those of the requests around them.
+
+    They name files of a forbidden extension, and log by themselves where none is forbidden.
+    """
+
+    def __init__(self, site):
+        self._folder, self._made = f"{site}/m", 0
+        os.mkdir(self._folder)
+
+    def request(self, number):
+        path = f"{self._folder}/{number}.{MARKER}"
+        while self._made <= number:
+            with open(f"{self._folder}/{self._made}.{MARKER}", "w", encoding="ascii") as file:
+                file.write(f"<?php error_log('/m/{self._made}.{MARKER}', 4);")
+            self._made += 1
+        return Request(f"{MARKER}{number}", [("SCRIPT_FILENAME", path), ("REQUEST_METHOD", "GET")])
+
+
+# Not of a request; `recycling`.
+LIFE = re.compile(r"\] NOTICE: .*child N (is replaced because|exited with code 0|started)")
+MARK = re.compile(rf"NOTICE: .*/m/(\d+)\.{MARKER}")
 
 
 class Twins:
@@ -123,7 +149,7 @@ class Twins:
     def __init__(self, daemons):
         self.daemons = daemons
         self.site = daemons[0].arena.site
-        self.asked = 0
+        self._markers = Markers(self.site)
 
     def ask(self, pool, requests):
         """[problem text]: every difference in what came back and what was logged."""
@@ -135,16 +161,18 @@ class Twins:
         for number, request in enumerate(requests):
             for line in lines:
                 line.send(request)
-            pair = [fragments(line.receive(request)) for line in lines]
-            for line, daemon in zip(lines, self.daemons):
-                line.send(marker(daemon, number))
-            for line, daemon in zip(lines, self.daemons):
-                mark = line.receive(marker(daemon, number))
-                assert mark and b"PHP message: marker" in mark.stderr, f"{request.id}: lost"
+            pair = [
+                fragments(line.receive(request), daemon)
+                for line, daemon in zip(lines, self.daemons)
+            ]
+            for line in lines:
+                line.send(self._markers.request(number))
+            for line in lines:
+                mark = line.receive(self._markers.request(number))
+                assert mark and mark.ended, f"{request.id}: no answer to the next request"
             answers.append(pair)
         for line in lines:
             line.close()
-        self.asked += len(requests)
         logs = [
             self._parts(daemon, pool, mark, len(requests))
             for daemon, mark in zip(self.daemons, since)
@@ -164,16 +192,18 @@ class Twins:
 
     def _parts(self, daemon, pool, since, count):
         """The pool's lines of the error log, per request; test_logs_access.py knows about FULL."""
-        last = f'"NOTICE: PHP message: {MARKER}{count - 1}"'
-        wait_until(
-            lambda: last in served.bytes_of(daemon.log)[since:], "the last marker is logged", 10
-        )
-        text = served.bytes_of(daemon.log)[since:]
+
+        def complete():
+            text = served.bytes_of(daemon.log)[since:]
+            return text if f"/m/{count - 1}.{MARKER}" in text and text[-1] == "\n" else None
+
+        text = wait_until(complete, "the last marker is logged", 10)
         parts = [[]]
         for line in served.neutral(text, daemon):
-            if f"[pool {pool}]" not in line or FULL in line:
+            elsewhere = line.startswith("[time]") and f"[pool {pool}]" not in line
+            if elsewhere or FULL in line or LIFE.search(line):
                 continue
-            if f"PHP message: {MARKER}" in line:
+            if MARK.match(line):
                 parts.append([])
             else:
                 parts[-1].append(line)
@@ -197,7 +227,7 @@ class Twins:
 
 
 def neutral(line, daemon):
-    return line.replace(daemon.dir, "{dir}")
+    return re.sub(PHP_TIME, "[time]", line.replace(daemon.dir, "{dir}"))
 
 
 def access_parts(text):
@@ -211,9 +241,11 @@ def access_parts(text):
     return [["\n".join(lines)] if lines else [] for lines in parts]
 
 
-KNOWN = ("access-cut", "control-bytes", "nul-values")
+PHP_TIME = r"\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d UTC\]"
+KNOWN = ("access-cut", "control-bytes", "nul-values", "recycling", "worker-streams")
 FULL = "the log buffer is full (1024). The access log request has been truncated."
-NUL_VALUE = re.compile(r'string\(\d+\) "([^\0"]*)\0.*')
+LOST_STREAM = re.compile(r"^(?:STDERR|NOTICE:) PHP message: (through fd 2)$")
+NUL_VALUE = re.compile(r'^(STDOUT [A-Z_]+ => )string\(\d+\) "([^\0"]*)\0.*')
 
 
 def known(lines, what):
@@ -222,10 +254,12 @@ def known(lines, what):
         lines = [line[:1023] for line in lines]
         return escaped([re.sub(r"[\t\n]", hexadecimal, line) for line in lines])
     if what == "error log":
+        lines = [LOST_STREAM.sub(r"[time] \1", line) for line in lines]
         return escaped(lines)
-    lines = [NUL_VALUE.sub(lambda m: f'string({len(m[1])}) "{m[1]}"', line) for line in lines]
-    lines = [re.sub(f"(; )?{re.escape(FULL)}", "", line) for line in lines]
-    return [line for line in lines if line != "STDERR "]
+    lines = [
+        line for line in lines if not line.startswith("STDERR") or not LOST_STREAM.search(line)
+    ]
+    return [NUL_VALUE.sub(lambda m: f'{m[1]}string({len(m[2])}) "{m[2]}"', line) for line in lines]
 
 
 def hexadecimal(match):

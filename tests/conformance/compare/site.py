@@ -3,6 +3,8 @@
 import os
 import time
 
+from . import behaviours
+
 DUMP = r"""<?php
 function part($name, $value) {
     echo "== $name\n";
@@ -45,6 +47,11 @@ part('about', [PHP_SAPI, php_sapi_name(), getcwd(), __FILE__, __DIR__, get_inclu
     ini_get('user_agent'), ini_get('precision'), ini_get('doc_root'), ini_get('open_basedir')]);
 """
 
+VARS = r"""<?php
+foreach ($_SERVER as $name => $value)
+    if (!str_starts_with($name, 'REQUEST_TIME')) echo $name, '=', is_string($value) ? $value : var_export($value, true), "\n";
+echo __FILE__, ' ', getcwd(), "\n";
+"""
 WHO = "<?php echo basename(__FILE__), ' ', $_SERVER['PHP_SELF'], \"\\n\";"
 SETTINGS = (
     "<?php foreach (['precision', 'user_agent', 'memory_limit', 'error_log', 'cgi.fix_pathinfo',"
@@ -54,6 +61,9 @@ SETTINGS = (
 
 FILES = {
     "dump.php": DUMP,
+    "vars.php": VARS,
+    "sub/vars.php": VARS,
+    "x.php": VARS,
     "sub/index.php": WHO,
     "sub/dump.php": WHO,
     "a/b/c/d/e/f/deep.php": WHO,
@@ -95,13 +105,12 @@ FILES = {
     "u/1/other.ini": "user_agent = other\n",
     "u/bad/.user.ini": "precision = 7\nuser_agent = (((\nfrom = never\n",
     "u/other/.user.ini": "auto_prepend_file = none.php\n",
-    "marker.php": "<?php ini_set('fastcgi.logging', 1); error_log($_SERVER['X_CASE'], 4);",
 }
 
 
 def lay_out(arena):
     """Fills arena.site; everything looks an hour old, so that OPcache would keep it."""
-    for name, text in FILES.items():
+    for name, text in {**FILES, **behaviours.files()}.items():
         arena.script(name, text)
     site = arena.site
     os.makedirs(f"{site}/dir.php/inner", exist_ok=True)
