@@ -43,6 +43,7 @@ class Request:
     keep: bool = True
     short_body: bool = False  # fewer bytes than CONTENT_LENGTH says: STDIN and connection end
     role: int = fastcgi.RESPONDER
+    reason_differs: bool = False  # `open-reason`
 
     def bytes(self):
         records, chunk = b"", b""
@@ -96,24 +97,27 @@ class Line:
             self._connection = None
 
 
+def joined(pieces):
+    """[(name, data)], no two of one name in a row."""
+    texts = []
+    for name, data in pieces:
+        if texts and texts[-1][0] == name:
+            data = texts.pop()[1] + data
+        texts.append((name, data))
+    return texts
+
+
 def fragments(response, daemon):
     """What was written where, in order, however it was put into records."""
     if response is None:
         return ["no answer"]
-    texts, last = [], None
-    for one in response.records:
-        if one.kind not in NAMES:
-            continue
-        if one.kind != last:
-            texts.append((NAMES[one.kind], b""))
-            last = one.kind
-        texts[-1] = (texts[-1][0], texts[-1][1] + one.content)
+    texts = joined((NAMES[one.kind], one.content) for one in response.records if one.kind in NAMES)
+    if daemon.is_oracle:  # `access-cut`
+        told = re.compile(rb"(; )?" + re.escape(FULL.encode()))
+        texts = [(name, told.sub(b"", data) if name == "STDERR" else data) for name, data in texts]
+        texts = joined((name, data) for name, data in texts if data)
     lines = []
     for name, data in texts:
-        if daemon.is_oracle and FULL.encode() in data:  # `access-cut`
-            data = re.sub(rb"(; )?" + re.escape(FULL.encode()), b"", data)
-            if not data:
-                continue
         for text in data.decode("latin-1").split("\n"):
             lines.append(f"{name} {text}")
     return [*lines, f"END {response.app_status} {response.protocol_status}"]
@@ -129,13 +133,14 @@ class Markers:
         self._folder, self._made = f"{site}/m", 0
         os.mkdir(self._folder)
 
-    def request(self, number):
+    def request(self, number, keep):
         path = f"{self._folder}/{number}.{MARKER}"
         while self._made <= number:
             with open(f"{self._folder}/{self._made}.{MARKER}", "w", encoding="ascii") as file:
                 file.write(f"<?php error_log('/m/{self._made}.{MARKER}', 4);")
             self._made += 1
-        return Request(f"{MARKER}{number}", [("SCRIPT_FILENAME", path), ("REQUEST_METHOD", "GET")])
+        params = [("SCRIPT_FILENAME", path), ("REQUEST_METHOD", "GET")]
+        return Request(f"{MARKER}{number}", params, keep=keep)
 
 
 # Not of a request; `recycling`.
@@ -165,10 +170,11 @@ class Twins:
                 fragments(line.receive(request), daemon)
                 for line, daemon in zip(lines, self.daemons)
             ]
+            marker = self._markers.request(number, request.keep)
             for line in lines:
-                line.send(self._markers.request(number))
+                line.send(marker)
             for line in lines:
-                mark = line.receive(self._markers.request(number))
+                mark = line.receive(marker)
                 assert mark and mark.ended, f"{request.id}: no answer to the next request"
             answers.append(pair)
         for line in lines:
@@ -213,6 +219,8 @@ class Twins:
         texts = [
             [neutral(line, daemon) for line in side] for side, daemon in zip(sides, self.daemons)
         ]
+        if request.reason_differs:
+            texts = [[REASON.sub(r"\1", line) for line in text] for text in texts]
         texts = [
             known(text, what) if daemon.is_oracle else text
             for text, daemon in zip(texts, self.daemons)
@@ -242,8 +250,16 @@ def access_parts(text):
 
 
 PHP_TIME = r"\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d UTC\]"
-KNOWN = ("access-cut", "control-bytes", "nul-values", "recycling", "worker-streams")
+KNOWN = (
+    "access-cut",
+    "control-bytes",
+    "nul-values",
+    "open-reason",
+    "recycling",
+    "worker-streams",
+)
 FULL = "the log buffer is full (1024). The access log request has been truncated."
+REASON = re.compile(r"(?<=Unable to open primary script: )(.*) \([A-Z][a-z ]+\)$")
 LOST_STREAM = re.compile(r"^(?:STDERR|NOTICE:) PHP message: (through fd 2)$")
 NUL_VALUE = re.compile(r'^(STDOUT [A-Z_]+ => )string\(\d+\) "([^\0"]*)\0.*')
 
@@ -267,11 +283,14 @@ def hexadecimal(match):
 
 
 @contextlib.contextmanager
-def twins(programs, identity, pools, globals_=None, *arguments):
+def twins(programs, identity, pools, globals_=None, *arguments, files=None):
     """Both up on one site, with `pools` on top of what makes everything visible."""
     assert set(KNOWN) <= set(entries())
     arena = Arena(identity)
     lay_out(arena)
+    for name, text in (files or {}).items():
+        arena.script(name, fill(text, arena.site))
+    arguments = [fill(text, arena.site) for text in arguments]
     filled = {
         name: {**POOL, **{key: fill(value, arena.site) for key, value in directives.items()}}
         for name, directives in pools.items()

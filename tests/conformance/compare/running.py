@@ -19,7 +19,8 @@ class RunningDaemon(Daemon):
         arena.daemons.append(self)
 
     def command(self, *arguments):
-        return [self.program, "-n", "-y", self.conf, *arguments]
+        own_ini = () if "-c" in arguments else ("-n",)
+        return [self.program, *own_ini, "-y", self.conf, *arguments]
 
     def kill_everybody(self):
         """Leaves nothing of it, whatever the test has come to."""
