@@ -182,7 +182,7 @@ def test_behaviours_under_php_ini(with_php_ini):
     site = with_php_ini.site
     assert len(BEHAVIOURS) > 100
     for turn in ("first", "again"):  # OPcache has the script now
-        check(with_php_ini, "ini", requests_of(f"ini {turn}", site, random.Random(turn)))
+        check(with_php_ini, "ini", requests_of("ini", site, random.Random(turn)))
 
 
 def test_hosts_and_paths(with_php_ini):

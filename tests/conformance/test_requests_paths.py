@@ -58,3 +58,15 @@ def test_style(both, pool, style):
     problems = both.ask(pool, requests)
     if problems:
         fail("\n".join(problems))
+
+
+def test_as_an_ordinary_user(programs):
+    """The daemon has no more rights than its workers; a log level that hides nothing."""
+    identity = served.Identity("user")
+    with twins(programs, identity, {"own": {}}, {"log_level": "debug"}) as daemons:
+        requests = []
+        for style in ("nginx_split", "apache_match", "minimal"):
+            requests += crossed(style, daemons.site, random.Random(f"own {style}"))
+        problems = daemons.ask("own", requests)
+    if problems:
+        fail("\n".join(problems))

@@ -206,7 +206,7 @@ class Twins:
         text = wait_until(complete, "the last marker is logged", 10)
         parts = [[]]
         for line in served.neutral(text, daemon):
-            elsewhere = line.startswith("[time]") and f"[pool {pool}]" not in line
+            elsewhere = line.startswith("[time") and f"[pool {pool}]" not in line
             if elsewhere or FULL in line or LIFE.search(line):
                 continue
             if MARK.match(line):

@@ -180,7 +180,7 @@ def serving(
 
 
 # Where in the program, at debug level; php-fpm has a NUL byte behind it.
-PLACE = re.compile(r"(NOTICE|WARNING|ERROR): (?:\w+|\(null\))\(\), line \d+: \0?"), r"\1: "
+PLACE = re.compile(r"(DEBUG|NOTICE|WARNING|ERROR): (?:\w+|\(null\))\(\), line \d+: \0?"), r"\1: "
 
 
 def neutral(text, daemon):
