@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <vector>
 
 #include "base/root_directory.h"
@@ -55,6 +56,19 @@ std::optional<gid_t> findGroup(const std::string& name) {
 
 bool isNumericId(const std::string& text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+std::optional<uid_t> findUserId(const std::string& nameOrNumber) {
+    if (!isNumericId(nameOrNumber)) {
+        const auto user = findUser(nameOrNumber);
+        return user ? std::optional(user->uid) : std::nullopt;
+    }
+    uid_t uid = 0;
+    const char* end = nameOrNumber.data() + nameOrNumber.size();
+    // The largest number is the kernel's word for nobody at all.
+    return std::from_chars(nameOrNumber.data(), end, uid).ec == std::errc{} && uid != uid_t(-1)
+               ? std::optional(uid)
+               : std::nullopt;
 }
 
 Result<void> dropPrivileges(const Identity& identity, RootChange rootChange) {

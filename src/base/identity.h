@@ -22,6 +22,9 @@ struct UserEntry {
 [[nodiscard]] std::optional<UserEntry> findUser(uid_t uid);
 [[nodiscard]] std::optional<gid_t> findGroup(const std::string& name);
 
+/// Of an existing user's name, or a number, whether anybody has it or not.
+[[nodiscard]] std::optional<uid_t> findUserId(const std::string& nameOrNumber);
+
 /// True for a non-empty string of digits: php-fpm's "numeric user" (spec config §6.2).
 [[nodiscard]] bool isNumericId(const std::string& text);
 

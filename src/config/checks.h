@@ -65,6 +65,10 @@ void checkAddressesDiffer(Draft& draft);
 /// Ports and path lengths: what can never be bound.
 void checkAddressesUsable(CheckContext& context);
 
+// security_checks.cpp
+void checkAllowedUsers(CheckContext& context);
+void checkExecBasedir(CheckContext& context);
+
 // pool_checks.cpp
 void checkPrefix(CheckContext& context);
 void checkUser(CheckContext& context);

@@ -101,6 +101,11 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"listen.allowed_clients", Scope::pool, Type::optionalText, &P::listenAllowedClients, "any",
      "addresses separated by commas",
      "Clients that may connect over TCP. Empty: none."},
+    {"listen.allowed_users", Scope::pool, Type::optionalText, &P::listenAllowedUsers, "any",
+     "names or numeric ids separated by commas",
+     "Users whose processes may connect to the pool's unix sockets, pm.status_listen included, "
+     "whatever the permissions of these are; root only when it is named. Empty: none.",
+     checkAllowedUsers, DumpStyle::ownDirective},
     {"process.priority", Scope::pool, Type::integer, &P::processPriority, "the master's",
      kPriority,
      "Priority (nice value) of the workers. Without effect unless muster is started as root.",
@@ -185,6 +190,15 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"security.limit_extensions", Scope::pool, Type::text, &P::limitExtensions, ".php .phar",
      "file extensions separated by spaces",
      "Extensions a main script may have, separated by spaces. Empty: any."},
+    {"security.exec_basedir", Scope::pool, Type::text, &P::execBasedir, "none",
+     "absolute paths separated by colons",
+     "Directories a main script must be below, once symbolic links are followed; files that scripts "
+     "include are not looked at. With chroot they are paths inside of it. Empty: any.",
+     checkExecBasedir, DumpStyle::ownDirective},
+    {"security.allow_php_value", Scope::pool, Type::boolean, &P::allowPhpValue, "yes", kYesNo,
+     "Obey the PHP settings a web server sends as PHP_VALUE and PHP_ADMIN_VALUE. no: each is ignored "
+     "with a warning; then settings that protect belong into php_admin_value.", nullptr,
+     DumpStyle::ownDirective},
     {"early_hints", Scope::pool, Type::boolean, &P::earlyHints, "no", kYesNo,
      "Give scripts headers_send(), which sends 103 Early Hints ahead of the response. Only for "
      "web servers that pass them on: most spoil the response.", nullptr, DumpStyle::ownDirective},

@@ -74,6 +74,7 @@ struct PoolSettings {
     std::string listenGroup;
     std::string listenMode;                           ///< octal text
     std::optional<std::string> listenAllowedClients;  ///< unset: any; empty: nobody
+    std::optional<std::string> listenAllowedUsers;    ///< the same
     std::optional<int> processPriority;               ///< unset: the master's
     bool processDumpable = false;
 
@@ -110,6 +111,8 @@ struct PoolSettings {
     bool clearEnv = true;
     bool earlyHints = false;
     std::string limitExtensions = ".php .phar";  ///< space or tab separated; empty: no limit
+    std::string execBasedir;  ///< absolute paths, separated by colons; empty: no limit
+    bool allowPhpValue = true;
     std::string apparmorHat;
 
     /// Newest first, with duplicates, as -tt lists them. They are used in this order, so that of

@@ -58,6 +58,19 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
+std::vector<std::string> pieces(std::string_view text, char separator) {
+    std::vector<std::string> found;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(separator), text.size());
+        found.emplace_back(trimmed(text.substr(0, end)));
+        if (end + 1 == text.size()) {
+            found.emplace_back();  // behind a separator that ends the text
+        }
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return found;
+}
+
 std::string lowered(std::string_view text) {
     std::string result(text);
     std::transform(result.begin(), result.end(), result.begin(), [](char c) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/settings.h"
 
@@ -23,6 +24,8 @@ namespace muster::config {
 
 [[nodiscard]] bool isBlank(char c);  ///< space or tab
 [[nodiscard]] std::string_view trimmed(std::string_view text);
+/// The pieces between separators, trimmed; none of an empty text.
+[[nodiscard]] std::vector<std::string> pieces(std::string_view text, char separator);
 [[nodiscard]] std::string lowered(std::string_view text);  ///< ASCII letters only
 
 }  // namespace muster::config

@@ -39,6 +39,7 @@ std::string encodeInputs(const ManagerInputs& inputs) {
         {"groupsOf", bytesOf(inputs.identity.groupsOf)},
         {"userName", bytesOf(inputs.identity.userName)},
         {"home", bytesOf(inputs.identity.home)},
+        {"allowedUsers", inputs.allowedUsers ? json(*inputs.allowedUsers) : json()},
         {"titlePrefix", bytesOf(inputs.titlePrefix)},
         {"programName", bytesOf(inputs.programName)},
         {"iniPath", bytesOf(inputs.iniPath)},
@@ -77,6 +78,9 @@ Result<ManagerInputs> decodeInputs(const std::string& text) {
         inputs.identity.groupsOf = textOf(document.at("groupsOf"));
         inputs.identity.userName = textOf(document.at("userName"));
         inputs.identity.home = textOf(document.at("home"));
+        if (const json& users = document.at("allowedUsers"); !users.is_null()) {
+            users.get_to(inputs.allowedUsers.emplace());
+        }
         inputs.titlePrefix = textOf(document.at("titlePrefix"));
         inputs.programName = textOf(document.at("programName"));
         inputs.iniPath = textOf(document.at("iniPath"));

@@ -35,10 +35,12 @@ struct ManagerInputs {
     config::PoolSettings pool;
     bool dropPrivileges = false;  ///< the master runs as root
     Identity identity;            ///< whom to become, and USER/HOME of workers
-    std::string titlePrefix;      ///< "muster: " or "php-fpm: "
-    std::string programName;      ///< what the master was called as: name of all its processes
-    std::string iniPath;          ///< -c
-    bool ignoreIni = false;       ///< -n
+    /// listen.allowed_users, resolved by the master; unset: any.
+    std::optional<std::vector<uid_t>> allowedUsers;
+    std::string titlePrefix;  ///< "muster: " or "php-fpm: "
+    std::string programName;  ///< what the master was called as: name of all its processes
+    std::string iniPath;      ///< -c
+    bool ignoreIni = false;   ///< -n
     std::vector<std::pair<std::string, std::string>> iniDefinitions;  ///< -d
     bool extendedInfo = false;                                        ///< -e
     LogLevel logLevel = LogLevel::notice;

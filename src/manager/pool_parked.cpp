@@ -123,7 +123,7 @@ void PoolManager::passOn() {
 StatusListener::Parts PoolManager::statusParts() {
     StatusListener::Parts parts;
     parts.loop = parts_.loop;
-    parts.allowed = parts_.workers->allowedClients;
+    parts.rules = parts_.workers->peerRules;
     parts.refusals = &refusals_;
     parts.answer = [this](const fastcgi::Params& params) {
         return statusAnswer(pool_, params, parts_.workers->runtime->poweredBy(), [this] {

@@ -17,21 +17,29 @@ RefusalLog::RefusalLog(log::ErrorLog& log, std::string poolPrefix)
     : log_(&log), poolPrefix_(std::move(poolPrefix)), budget_(kBurst, kPerSecond) {}
 
 void RefusalLog::note(const worker::RefusedPeer& refused, std::uint64_t nowNs) {
-    unlogged_ += refused.others;
+    const worker::Stranger& stranger = refused.stranger;
+    const bool byUser = stranger.byUser != 0;
+    std::uint64_t& unlogged = byUser ? unloggedUsers_ : unloggedAddresses_;
+    unlogged += refused.others;
     if (!budget_.take(nowNs)) {
-        ++unlogged_;
+        ++unlogged;
         return;
     }
-    log_->error(fmt::format("{}Connection disallowed: IP address '{}' has been dropped.",
-                            poolPrefix_, worker::textOf(refused.address)));
+    log_->error(
+        fmt::format("{}Connection disallowed: {} has been dropped.", poolPrefix_,
+                    byUser ? fmt::format("user id {} (process {})", stranger.uid, stranger.pid)
+                           : fmt::format("IP address '{}'", worker::textOf(stranger.address))));
 }
 
 void RefusalLog::tick() {
-    if (const std::uint64_t count = std::exchange(unlogged_, 0); count > 0) {
-        log_->error(
-            fmt::format("{}Connection disallowed: {} more from addresses that are not in "
-                        "listen.allowed_clients have been dropped.",
-                        poolPrefix_, count));
+    tellCount(unloggedAddresses_, "addresses that are not in listen.allowed_clients");
+    tellCount(unloggedUsers_, "users that are not in listen.allowed_users");
+}
+
+void RefusalLog::tellCount(std::uint64_t& unlogged, const char* whom) {
+    if (const std::uint64_t count = std::exchange(unlogged, 0); count > 0) {
+        log_->error(fmt::format("{}Connection disallowed: {} more from {} have been dropped.",
+                                poolPrefix_, count, whom));
     }
 }
 

@@ -1,5 +1,5 @@
-// Lines about connections that listen.allowed_clients turned away, never more than an operator
-// can read.
+// Lines about connections that listen.allowed_clients or listen.allowed_users turned away, never
+// more than an operator can read.
 //
 // Manager process. The first ones each get a line; of a flood some do, the others are counted and
 // the count is a line of its own, once a second.
@@ -23,10 +23,13 @@ class RefusalLog {
     void tick();
 
   private:
+    void tellCount(std::uint64_t& unlogged, const char* whom);
+
     log::ErrorLog* log_;
     std::string poolPrefix_;
     worker::RefusalBudget budget_;
-    std::uint64_t unlogged_ = 0;
+    std::uint64_t unloggedAddresses_ = 0;
+    std::uint64_t unloggedUsers_ = 0;
 };
 
 }  // namespace muster::manager

@@ -29,7 +29,7 @@ struct Manager {
     MessageChannel channel{UniqueFd(kChannelFd)};
     scoreboard::Segment segment;
     log::AccessFormat accessFormat;
-    std::optional<worker::AllowedClients> allowedClients;
+    worker::PeerRules peerRules;
     WorkerTemplate workers;
     UniqueFd wake;
     UniqueFd processTree;
@@ -59,6 +59,8 @@ Result<void> loadRuntimeOf(Manager& manager) {
     }
     config.earlyHints = inputs.pool.earlyHints;
     config.limitExtensions = inputs.pool.limitExtensions;
+    config.execBasedir = inputs.pool.execBasedir;
+    config.allowPhpValue = inputs.pool.allowPhpValue;
     for (const config::KeyValue& entry : inputs.pool.phpValues) {
         config.values.emplace_back(entry.key, entry.value);
     }
@@ -72,11 +74,30 @@ Result<void> loadRuntimeOf(Manager& manager) {
     if (auto loaded = manager.workers.runtime->load(config); !loaded) {
         return loaded;
     }
+    for (const std::string& warning : manager.workers.runtime->warnings()) {
+        manager.log.warning("[pool " + inputs.pool.name + "] " + warning);
+    }
     // What the runtime opened for itself (OPcache's lock file, preloaded streams) its workers need.
     const std::vector<int> after = openDescriptors();
     std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
                         std::back_inserter(manager.workers.runtimeFds));
     return {};
+}
+
+void setPeerRules(Manager& manager) {
+    const ManagerInputs& inputs = manager.inputs;
+    if (inputs.pool.listenAllowedClients) {
+        worker::AllowedClients clients(*inputs.pool.listenAllowedClients);
+        for (const std::string& problem : clients.problems()) {
+            manager.log.error("[pool " + inputs.pool.name + "] " + problem);
+        }
+        manager.peerRules.allowClients(std::move(clients));
+        manager.workers.peerRules = &manager.peerRules;
+    }
+    if (inputs.allowedUsers) {
+        manager.peerRules.allowUsers(*inputs.allowedUsers);
+        manager.workers.peerRules = &manager.peerRules;
+    }
 }
 
 Result<void> attachParts(Manager& manager) {
@@ -101,13 +122,7 @@ Result<void> attachParts(Manager& manager) {
         workers.accessFormat = &manager.accessFormat;
         workers.accessLogFd = kAccessLogFd;
     }
-    if (manager.inputs.pool.listenAllowedClients) {
-        manager.allowedClients.emplace(*manager.inputs.pool.listenAllowedClients);
-        workers.allowedClients = &*manager.allowedClients;
-        for (const std::string& problem : manager.allowedClients->problems()) {
-            manager.log.error("[pool " + manager.inputs.pool.name + "] " + problem);
-        }
-    }
+    setPeerRules(manager);
     manager.wake.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!manager.wake) {
         return errnoError("eventfd");

@@ -79,19 +79,14 @@ void StatusListener::acceptSome() {
 }
 
 bool StatusListener::admits(int connection) {
-    if (parts_.allowed == nullptr) {
+    if (parts_.rules == nullptr) {
         return true;
     }
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    if (::getpeername(connection, reinterpret_cast<sockaddr*>(&address), &length) < 0) {
-        return false;
+    const auto verdict = parts_.rules->judge(connection);
+    if (verdict.stranger) {
+        parts_.refusals->note({*verdict.stranger, 0}, monotonicNs());
     }
-    const bool admitted = parts_.allowed->admits(address, length);
-    if (const auto peer = worker::peerAddress(address, length); peer && !admitted) {
-        parts_.refusals->note({*peer, 0}, monotonicNs());
-    }
-    return admitted;
+    return verdict.admitted;
 }
 
 // --- Connections ----------------------------------------------------------------------------

@@ -13,7 +13,7 @@
 #include "base/message_channel.h"
 #include "manager/refusal_log.h"
 #include "manager/status_connection.h"
-#include "worker/allowed_clients.h"
+#include "worker/peer_rules.h"
 
 namespace muster::manager {
 
@@ -21,11 +21,11 @@ class StatusListener {
   public:
     static constexpr std::size_t kMaxConnections = 64;
 
-    /// All borrowed but the functions. `allowed`: null for everybody. `onRest`: connections have
+    /// All borrowed but the functions. `rules`: null for everybody. `onRest`: connections have
     /// come to rest or ended; never called inside another call of this object.
     struct Parts {
         EventLoop* loop = nullptr;
-        const worker::AllowedClients* allowed = nullptr;
+        const worker::PeerRules* rules = nullptr;
         RefusalLog* refusals = nullptr;
         StatusConnection::Answer answer;
         std::function<void()> onRest;

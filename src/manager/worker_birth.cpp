@@ -62,7 +62,7 @@ int setUpInChild(const WorkerTemplate& shared, WorkerPlace& place, pid_t manager
     worker.handOverFd = shared.handOverFd;
     worker.accessLogFd = shared.accessLogFd;
     worker.accessFormat = shared.accessFormat;
-    worker.allowedClients = shared.allowedClients;
+    worker.peerRules = shared.peerRules;
     worker.log = shared.log;
     worker.errorLogFd = kErrorLogFd;
     worker.manager = manager;

@@ -17,7 +17,7 @@
 #include "manager/confinement.h"
 #include "manager/inputs.h"
 #include "scoreboard/segment.h"
-#include "worker/allowed_clients.h"
+#include "worker/peer_rules.h"
 #include "worker/runtime.h"
 
 namespace muster::manager {
@@ -30,7 +30,7 @@ struct WorkerTemplate {
     scoreboard::Segment* segment = nullptr;
     log::ErrorLog* log = nullptr;
     const log::AccessFormat* accessFormat = nullptr;
-    const worker::AllowedClients* allowedClients = nullptr;  ///< null: everybody
+    const worker::PeerRules* peerRules = nullptr;  ///< null: everybody
     WorkerRights rights;
     int listenFd = -1;
     int accessLogFd = -1;

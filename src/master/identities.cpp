@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "config/text.h"
+
 namespace muster::master {
 namespace {
 
@@ -74,6 +76,21 @@ Result<PoolIdentity> resolveIdentity(const config::PoolSettings& pool, bool runs
         return plainError(inPool(pool, "please specify user and group other than root"));
     }
     return result;
+}
+
+Result<std::optional<std::vector<uid_t>>> resolveAllowedUsers(const config::PoolSettings& pool) {
+    if (!pool.listenAllowedUsers) {
+        return std::nullopt;
+    }
+    std::vector<uid_t> users;
+    for (const std::string& name : config::pieces(*pool.listenAllowedUsers, ',')) {
+        const auto uid = findUserId(name);
+        if (!uid) {
+            return plainError(inPool(pool, "cannot get uid for user '" + name + "'"));
+        }
+        users.push_back(*uid);
+    }
+    return users;
 }
 
 }  // namespace muster::master

@@ -1,6 +1,7 @@
 // Which user a pool's processes become (spec config §10). Master side; may block on user databases.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,9 @@ struct PoolIdentity {
 /// Otherwise: the user the master runs as, with notices for what is ignored.
 [[nodiscard]] Result<PoolIdentity> resolveIdentity(const config::PoolSettings& pool,
                                                    bool runsAsRoot, bool allowRoot);
+
+/// Whom listen.allowed_users names; nothing without that directive.
+[[nodiscard]] Result<std::optional<std::vector<uid_t>>> resolveAllowedUsers(
+    const config::PoolSettings& pool);
 
 }  // namespace muster::master

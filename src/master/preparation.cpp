@@ -210,6 +210,13 @@ bool resolveUsers(const Invocation& invocation, std::vector<PoolPlan>& plans, lo
             log.notice(notice);
         }
         plan.inputs.identity = std::move(resolved->identity);
+        auto allowed = resolveAllowedUsers(plan.inputs.pool);
+        if (!allowed) {
+            log.error(allowed.error().text());
+            sound = false;
+            continue;
+        }
+        plan.inputs.allowedUsers = std::move(*allowed);
     }
     return sound;
 }

@@ -169,7 +169,7 @@ UniqueFd AcceptLoop::acceptConnection() {
         return connection;
     }
     shortOfResources_ = false;
-    if (!admission_.admits(address, length)) {
+    if (!admission_.admits(connection.get(), address, length)) {
         connection.reset();
         return connection;
     }

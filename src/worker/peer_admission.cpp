@@ -48,8 +48,8 @@ bool RefusalBudget::take(std::uint64_t nowNs) {
 }
 
 PeerAdmission::PeerAdmission(const WorkerInputs& inputs)
-    : allowed_(inputs.allowedClients), budget_(kBurst, kPerSecond) {
-    if (allowed_ != nullptr) {
+    : rules_(inputs.peerRules), budget_(kBurst, kPerSecond) {
+    if (rules_ != nullptr) {
         manager_ = MessageChannel(UniqueFd(::fcntl(inputs.ordersFd, F_DUPFD_CLOEXEC, 3)));
     }
 }
@@ -62,35 +62,29 @@ PeerAdmission::~PeerAdmission() {
     }
 }
 
-bool PeerAdmission::admits(const sockaddr_storage& address, socklen_t length) {
-    if (allowed_ == nullptr || allowed_->admits(address, length)) {
-        return true;
-    }
-    if (const auto peer = peerAddress(address, length)) {
-        tell(*peer);
-    }
-    return false;
+bool PeerAdmission::admits(int connection, const sockaddr_storage& address, socklen_t length) {
+    return rules_ == nullptr || follow(rules_->judge(connection, address, length));
 }
 
 bool PeerAdmission::admits(int connection) {
-    if (allowed_ == nullptr) {
-        return true;
-    }
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    // Without a peer there is nobody to answer, either.
-    return ::getpeername(connection, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
-           admits(address, length);
+    return rules_ == nullptr || follow(rules_->judge(connection));
 }
 
-void PeerAdmission::tell(const PeerAddress& address) {
-    const RefusedPeer refused{address, untold_};
+bool PeerAdmission::follow(const PeerRules::Verdict& verdict) {
+    if (verdict.stranger) {
+        tell(*verdict.stranger);
+    }
+    return verdict.admitted;
+}
+
+void PeerAdmission::tell(const Stranger& stranger) {
+    const RefusedPeer refused{stranger, untold_};
     if (budget_.take(monotonicNs()) && manager_.send(std::as_bytes(std::span(&refused, 1)))) {
         untold_ = 0;
         return;
     }
     untold_ = std::min(untold_, std::numeric_limits<std::uint32_t>::max() - 1) + 1;
-    lastUntold_ = address;
+    lastUntold_ = stranger;
 }
 
 }  // namespace muster::worker

@@ -11,7 +11,7 @@
 #include <optional>
 
 #include "base/message_channel.h"
-#include "worker/allowed_clients.h"
+#include "worker/peer_rules.h"
 #include "worker/worker.h"
 
 namespace muster::worker {
@@ -19,7 +19,7 @@ namespace muster::worker {
 /// One message on a worker's orders channel, from the worker. Told from a parked connection by its
 /// size; the manager trusts nothing in it.
 struct RefusedPeer {
-    PeerAddress address{};
+    Stranger stranger;
     std::uint32_t others = 0;  ///< refused since the message before, and not told
 };
 [[nodiscard]] std::optional<RefusedPeer> refusedIn(const ReceivedMessage& message);
@@ -46,18 +46,19 @@ class PeerAdmission {
     PeerAdmission& operator=(const PeerAdmission&) = delete;
 
     /// Whether to serve a connection that was just accepted from there.
-    [[nodiscard]] bool admits(const sockaddr_storage& address, socklen_t length);
+    [[nodiscard]] bool admits(int connection, const sockaddr_storage& address, socklen_t length);
     /// The same for a connection that was accepted elsewhere, perhaps by other rules.
     [[nodiscard]] bool admits(int connection);
 
   private:
-    void tell(const PeerAddress& address);
+    bool follow(const PeerRules::Verdict& verdict);
+    void tell(const Stranger& stranger);
 
-    const AllowedClients* allowed_;  ///< null: everybody
+    const PeerRules* rules_;  ///< null: everybody
     MessageChannel manager_;
     RefusalBudget budget_;
     std::uint32_t untold_ = 0;
-    PeerAddress lastUntold_{};
+    Stranger lastUntold_;
 };
 
 }  // namespace muster::worker

@@ -36,6 +36,8 @@ struct RuntimeConfig {
     std::string executable;       ///< path shown as PHP_BINARY
     bool earlyHints = false;      ///< early_hints: the web server passes 103 responses on
     std::string limitExtensions;  ///< security.limit_extensions
+    std::string execBasedir;      ///< security.exec_basedir
+    bool allowPhpValue = true;    ///< security.allow_php_value
     std::vector<std::pair<std::string, std::string>> values;  ///< php_value, first applied first
     std::vector<std::pair<std::string, std::string>> adminValues;  ///< php_admin_value
     LogLevel logLevel = LogLevel::notice;
@@ -146,6 +148,8 @@ class Runtime {
 
     /// Manager, once, as the pool's user. May take long (preload). An error fails the generation.
     virtual Result<void> load(const RuntimeConfig& config) = 0;
+    /// What an operator should know about what was loaded, a sentence each. Manager, after load().
+    virtual std::vector<std::string> warnings() { return {}; }
     /// Worker, after fork and after the worker's signal handlers stand.
     virtual Result<void> startWorker() = 0;
     /// Looks at (and may correct) the parameters; decides what runs.

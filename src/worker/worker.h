@@ -18,7 +18,7 @@
 #include "log/access_format.h"
 #include "log/error_log.h"
 #include "scoreboard/segment.h"
-#include "worker/allowed_clients.h"
+#include "worker/peer_rules.h"
 #include "worker/runtime.h"
 
 namespace muster::worker {
@@ -59,7 +59,7 @@ struct WorkerInputs {
                            ///< hands over, so nothing is parked
     int accessLogFd = -1;  ///< -1: no access log
     const log::AccessFormat* accessFormat = nullptr;
-    const AllowedClients* allowedClients = nullptr;  ///< null: everybody
+    const PeerRules* peerRules = nullptr;  ///< null: everybody
     log::ErrorLog* log = nullptr;
     /// Where `log` writes until the worker serves, so that nobody misses why it could not start;
     /// then it is closed, for scripts must not reach it, and `log` turns to fd 2 in worker style.

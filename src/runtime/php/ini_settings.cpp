@@ -9,6 +9,7 @@
 
 #include "runtime/php/engine.h"
 #include "runtime/php/messages.h"
+#include "runtime/php/setting_names.h"
 #include "runtime/php/state.h"
 
 namespace muster::php {
@@ -169,6 +170,13 @@ void applyParameter(string_view parameter, Access access) noexcept {
     zend_end_try();
 }
 
+// The engine has no frame to leave to before a request starts: logging returns.
+void sayRefused(string_view parameter, string_view text) noexcept {
+    const std::string names = settingNames(text);
+    logMessage(LogLevel::warning, "%s%s is refused: %s (see security.allow_php_value)",
+               kRequestProblem, parameter.data(), names.empty() ? "no setting" : names.c_str());
+}
+
 void restore(const Overridden& before) noexcept {
     zend_ini_entry* entry = before.entry;
     zend_string* ours = entry->value;
@@ -205,6 +213,15 @@ void applyPoolSettings(const IniList& values, const IniList& adminValues) {
 void applyRequestSettings() noexcept {
     applyParameter("PHP_VALUE", Access::unchanged);
     applyParameter("PHP_ADMIN_VALUE", Access::system);
+}
+
+void refuseRequestSettings() noexcept {
+    for (const string_view parameter : {string_view("PHP_VALUE"), string_view("PHP_ADMIN_VALUE")}) {
+        const char* text = state.io->params().get(parameter);
+        if (text != nullptr && *text != '\0') {
+            sayRefused(parameter, text);
+        }
+    }
 }
 
 void undoRequestSettings() noexcept {

@@ -16,6 +16,9 @@ void applyPoolSettings(const IniList& values, const IniList& adminValues);
 /// The parameters PHP_VALUE and PHP_ADMIN_VALUE of the request at hand.
 void applyRequestSettings() noexcept;
 
+/// Instead of that: says which ones are not obeyed (security.allow_php_value).
+void refuseRequestSettings() noexcept;
+
 /// Takes these back, but for extensions that were loaded and functions and classes that were
 /// disabled. Outside of a request.
 void undoRequestSettings() noexcept;

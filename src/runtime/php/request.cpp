@@ -25,6 +25,7 @@ using std::string_view;
 
 constexpr int kProtocol = 1000;  // HTTP/1.0, as php-fpm always says
 constexpr int kFatalExit = 255;
+constexpr const char* kExecBasedir = "security.exec_basedir";
 
 char* mutableText(const char* text) {
     return const_cast<char*>(text);
@@ -104,19 +105,27 @@ void answer(int code, const char* text) noexcept {
     zend_end_try();
 }
 
-/// The engine may open the script itself, or find it in OPcache without opening it, when nothing
-/// but this very path can be meant and it was seen to be a readable file.
-bool mayOpenLate(const char* path) noexcept {
-    const auto isSet = [](const char* setting) { return setting != nullptr && *setting != '\0'; };
-    return state.path.kind == FileKind::regular && *path == '/' && !isSet(PG(doc_root)) &&
-           !isSet(PG(user_dir)) && !isSet(PG(open_basedir)) &&
-           std::strstr(path, ".phar") == nullptr && ::access(path, R_OK) == 0;
+bool isSet(const char* setting) {
+    return setting != nullptr && *setting != '\0';
 }
 
-bool openScript(zend_file_handle* file, const char* path) noexcept {
+/// The engine opens a file of its own choice then, not the one the rules found.
+bool engineChoosesScript() noexcept {
+    return isSet(PG(doc_root)) || isSet(PG(user_dir));
+}
+
+/// The engine may open the script itself, or find it in OPcache without opening it, when nothing
+/// but this very path can be meant and it was seen to be a readable file.
+bool mayOpenLate(const char* path, FileKind kind) noexcept {
+    return kind == FileKind::regular && *path == '/' && !engineChoosesScript() &&
+           !isSet(PG(open_basedir)) && std::strstr(path, ".phar") == nullptr &&
+           ::access(path, R_OK) == 0;
+}
+
+bool openScript(zend_file_handle* file, const char* path, FileKind kind) noexcept {
     volatile bool opened = false;
     zend_try {
-        if (mayOpenLate(path)) {
+        if (mayOpenLate(path, kind)) {
             zend_stream_init_filename(file, path);
             file->primary_script = true;
             opened = true;
@@ -142,6 +151,45 @@ void refuseUnopened(int error, const char* path) noexcept {
     }
 }
 
+/// What the engine opened, or found in OPcache, is below security.exec_basedir.
+bool openedInside(zend_file_handle* file, const ExecBasedir& base,
+                  char (&real)[PATH_MAX]) noexcept {
+    const zend_string* path = file->opened_path != nullptr ? file->opened_path : file->filename;
+    if (base.placeOf(ZSTR_VAL(path), real) != ExecBasedir::Place::inside) {
+        return false;
+    }
+    if (file->type == ZEND_HANDLE_FILENAME) {
+        // It will be opened, if at all, where it was found to be.
+        zend_string_release(file->filename);
+        file->filename = zend_string_init(real, std::strlen(real), 0);
+        return true;
+    }
+    int fd = -1;
+    return file->type == ZEND_HANDLE_STREAM &&
+           php_stream_cast(static_cast<php_stream*>(file->handle.stream.handle),
+                           PHP_STREAM_AS_FD | PHP_STREAM_CAST_INTERNAL,
+                           reinterpret_cast<void**>(&fd), 0) == SUCCESS &&
+           isFileAt(fd, real);
+}
+
+void deny(const char* script, const char* directive) noexcept {
+    zend_try {
+        logMessage(LogLevel::notice, "Access to the script '%s' has been denied (see %s)", script,
+                   directive);
+    }
+    zend_end_try();
+    answer(403, "Access denied.\n");
+}
+
+void closeScript(zend_file_handle* file) noexcept {
+    if (!file->in_list) {
+        zend_try {
+            zend_destroy_file_handle(file);
+        }
+        zend_end_try();
+    }
+}
+
 /// The script's directory becomes the current one, as the engine would do it.
 void enterDirectoryOf(const char* path) noexcept {
     const char* slash = std::strrchr(path, '/');
@@ -164,11 +212,12 @@ void returnHome() noexcept {
     }
 }
 
-void execute(zend_file_handle* file, RequestIo& io) noexcept {
+/// `path`: as the script is called, or where it really is.
+void execute(zend_file_handle* file, const char* path, RequestIo& io) noexcept {
     const bool ownDirectory = state.homeDirectory >= 0;
     if (ownDirectory) {
         SG(options) |= SAPI_OPTION_NO_CHDIR;
-        enterDirectoryOf(ZSTR_VAL(file->filename));
+        enterDirectoryOf(path);
     }
     io.scriptStarts();
     EG(exit_status) = 0;
@@ -193,8 +242,33 @@ void applyErrorHeader() noexcept {
     zend_end_try();
 }
 
+/// The script runs under the name of the place where it really is: links on the way that somebody
+/// turns meanwhile lead neither the engine nor relative includes elsewhere.
+void serveConfined(RequestIo& io, const ExecBasedir& base) noexcept {
+    const char* script = state.path.script;
+    char real[PATH_MAX];
+    const ExecBasedir::Place place = base.placeOf(script, real);
+    if (place == ExecBasedir::Place::outside && !engineChoosesScript()) {
+        deny(script, kExecBasedir);
+        return;
+    }
+    const bool inside = place == ExecBasedir::Place::inside;
+    zend_file_handle file;
+    std::memset(&file, 0, sizeof file);
+    if (!openScript(&file, inside ? real : script, inside ? kindOf(real) : FileKind::missing)) {
+        refuseUnopened(errno, script);
+        return;
+    }
+    if (openedInside(&file, base, real)) {
+        execute(&file, real, io);
+    } else {
+        deny(script, kExecBasedir);
+    }
+    closeScript(&file);
+}
+
 /// Everything between the engine's request start-up and shutdown.
-void serve(RequestIo& io, const std::vector<std::string>& extensions) noexcept {
+void serve(RequestIo& io, const RequestRules& rules) noexcept {
     EG(exit_status) = 0;
     if (SG(request_info).request_method == nullptr) {
         return;
@@ -208,30 +282,22 @@ void serve(RequestIo& io, const std::vector<std::string>& extensions) noexcept {
         answer(404, "File not found.\n");
         return;
     }
-    if (!extensionAllowed(script, extensions)) {
-        zend_try {
-            logMessage(LogLevel::notice,
-                       "Access to the script '%s' has been denied "
-                       "(see security.limit_extensions)",
-                       script);
-        }
-        zend_end_try();
-        answer(403, "Access denied.\n");
+    if (!extensionAllowed(script, rules.extensions)) {
+        deny(script, "security.limit_extensions");
+        return;
+    }
+    if (rules.execBasedir.limits()) {
+        serveConfined(io, rules.execBasedir);
         return;
     }
     zend_file_handle file;
     std::memset(&file, 0, sizeof file);
-    if (!openScript(&file, script)) {
+    if (!openScript(&file, script, state.path.kind)) {
         refuseUnopened(errno, script);
         return;
     }
-    execute(&file, io);
-    if (!file.in_list) {
-        zend_try {
-            zend_destroy_file_handle(&file);
-        }
-        zend_end_try();
-    }
+    execute(&file, ZSTR_VAL(file.filename), io);
+    closeScript(&file);
 }
 
 void report(RequestIo& io) noexcept {
@@ -256,7 +322,8 @@ RunOutcome fitness() noexcept {
 
 }  // namespace
 
-RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver) noexcept {
+RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver,
+                           const RequestRules& pool) noexcept {
     beginRequest(io);
     undoRequestSettings();  // of one that was answered without being run
     forgetUser();
@@ -271,7 +338,11 @@ RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver) noexcept {
         takeBodyLength(params);
         fillRequestInfo(params);
     }
-    applyRequestSettings();
+    if (pool.allowPhpValue) {
+        applyRequestSettings();
+    } else {
+        refuseRequestSettings();
+    }
 
     RequestInfo info;
     info.method = SG(request_info).request_method;
@@ -283,7 +354,7 @@ RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver) noexcept {
     return info;
 }
 
-RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions) noexcept {
+RunOutcome runRequest(RequestIo& io, const RequestRules& rules) noexcept {
     if (state.path.script != nullptr) {
         SG(request_info).path_translated = estrdup(state.path.script);
     }
@@ -295,7 +366,7 @@ RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions)
     if (formWasCut(io)) {
         answer(400, "The request's body is incomplete.\n");
     } else {
-        serve(io, extensions);
+        serve(io, rules);
     }
     applyErrorHeader();
     report(io);

@@ -4,15 +4,24 @@
 #include <string>
 #include <vector>
 
+#include "runtime/php/exec_basedir.h"
 #include "runtime/php/path_resolution.h"
 #include "worker/runtime.h"
 
 namespace muster::php {
 
-/// Fills the engine's request_info and `state` from the parameters, applies PHP_VALUE.
-RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver) noexcept;
+/// What the pool allows a web server (security.*).
+struct RequestRules {
+    std::vector<std::string> extensions;  ///< of main scripts; empty: any
+    ExecBasedir execBasedir;
+    bool allowPhpValue = true;
+};
 
-/// From request start-up to END_REQUEST. `extensions`: security.limit_extensions, empty: any.
-RunOutcome runRequest(RequestIo& io, const std::vector<std::string>& extensions) noexcept;
+/// Fills the engine's request_info and `state` from the parameters, applies PHP_VALUE.
+RequestInfo resolveRequest(RequestIo& io, PathResolver& resolver,
+                           const RequestRules& rules) noexcept;
+
+/// From request start-up to END_REQUEST.
+RunOutcome runRequest(RequestIo& io, const RequestRules& rules) noexcept;
 
 }  // namespace muster::php

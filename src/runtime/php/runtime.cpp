@@ -12,6 +12,7 @@
 #include "runtime/php/describe.h"
 #include "runtime/php/engine.h"
 #include "runtime/php/ini_settings.h"
+#include "runtime/php/known_holes.h"
 #include "runtime/php/process_changes.h"
 #include "runtime/php/request.h"
 #include "runtime/php/startup.h"
@@ -46,7 +47,9 @@ class PhpRuntime final : public Runtime {
         if (auto ok = startEngine(config); !ok) {
             return ok;
         }
-        extensions_ = splitWords(config.limitExtensions);
+        rules_.extensions = splitWords(config.limitExtensions);
+        rules_.execBasedir = ExecBasedir(config.execBasedir);
+        rules_.allowPhpValue = config.allowPhpValue;
         poweredBy_ = "X-Powered-By: PHP/" + engineVersion();
         applyPoolSettings(config.values, config.adminValues);
         watchProcessChanges();
@@ -58,14 +61,18 @@ class PhpRuntime final : public Runtime {
         return {};
     }
 
+    std::vector<std::string> warnings() override { return knownHoles(engineVersionId()); }
+
     Result<void> startWorker() override {
         state.homeDirectory = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         return {};
     }
 
-    RequestInfo resolve(RequestIo& io) noexcept override { return resolveRequest(io, resolver_); }
+    RequestInfo resolve(RequestIo& io) noexcept override {
+        return resolveRequest(io, resolver_, rules_);
+    }
 
-    RunOutcome run(RequestIo& io) noexcept override { return runRequest(io, extensions_); }
+    RunOutcome run(RequestIo& io) noexcept override { return runRequest(io, rules_); }
 
     std::string_view poweredBy() noexcept override {
         return PG(expose_php) ? std::string_view(poweredBy_) : std::string_view{};
@@ -92,7 +99,7 @@ class PhpRuntime final : public Runtime {
   private:
     ~PhpRuntime() = default;
 
-    std::vector<std::string> extensions_;
+    RequestRules rules_;
     std::string poweredBy_;
     PathResolver resolver_;
 };

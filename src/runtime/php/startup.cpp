@@ -136,6 +136,11 @@ std::string engineVersion() {
     return {Z_STRVAL_P(version), Z_STRLEN_P(version)};
 }
 
+long engineVersionId() {
+    const zval* id = zend_get_constant_str("PHP_VERSION_ID", sizeof("PHP_VERSION_ID") - 1);
+    return Z_LVAL_P(id);
+}
+
 void keepWhatIsLoaded() {
     // At the end of a request the engine throws away all but so many first entries. Those that
     // were removed leave holes there, and the tables are packed anew when a script makes them grow:

@@ -19,5 +19,7 @@ void keepWhatIsLoaded();
 
 /// PHP's full version, "8.2.35", as the library says. After startEngine().
 [[nodiscard]] std::string engineVersion();
+/// The same as a number: 80235.
+[[nodiscard]] long engineVersionId();
 
 }  // namespace muster::php

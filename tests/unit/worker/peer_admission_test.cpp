@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -20,7 +21,8 @@ class PeerAdmissionTest : public testing::Test {
         manager_ = std::move(pair->first);
         orders_ = std::move(pair->second);
         inputs_.ordersFd = orders_.fd();
-        inputs_.allowedClients = &allowed_;
+        rules_.allowClients(AllowedClients("127.0.0.1"));
+        inputs_.peerRules = &rules_;
     }
 
     static sockaddr_storage from(const char* address) {
@@ -46,7 +48,7 @@ class PeerAdmissionTest : public testing::Test {
         }
     }
 
-    AllowedClients allowed_{"127.0.0.1"};
+    PeerRules rules_;
     MessageChannel manager_;
     MessageChannel orders_;
     WorkerInputs inputs_;
@@ -54,18 +56,18 @@ class PeerAdmissionTest : public testing::Test {
 
 TEST_F(PeerAdmissionTest, tells_whom_it_refused_and_nothing_else) {
     PeerAdmission admission(inputs_);
-    EXPECT_TRUE(admission.admits(from("127.0.0.1"), sizeof(sockaddr_in)));
-    EXPECT_FALSE(admission.admits(from("127.0.0.2"), sizeof(sockaddr_in)));
+    EXPECT_TRUE(admission.admits(-1, from("127.0.0.1"), sizeof(sockaddr_in)));
+    EXPECT_FALSE(admission.admits(-1, from("127.0.0.2"), sizeof(sockaddr_in)));
     const auto refused = told();
     ASSERT_EQ(refused.size(), 1U);
-    EXPECT_EQ(textOf(refused[0].address), "127.0.0.2");
+    EXPECT_EQ(textOf(refused[0].stranger.address), "127.0.0.2");
     EXPECT_EQ(refused[0].others, 0U);
 }
 
 TEST_F(PeerAdmissionTest, without_a_list_everybody_is_served) {
-    inputs_.allowedClients = nullptr;
+    inputs_.peerRules = nullptr;
     PeerAdmission admission(inputs_);
-    EXPECT_TRUE(admission.admits(from("127.0.0.2"), sizeof(sockaddr_in)));
+    EXPECT_TRUE(admission.admits(-1, from("127.0.0.2"), sizeof(sockaddr_in)));
     EXPECT_TRUE(admission.admits(-1));
 }
 
@@ -74,6 +76,22 @@ TEST_F(PeerAdmissionTest, a_connection_without_a_peer_is_refused) {
     EXPECT_FALSE(admission.admits(-1));
     EXPECT_TRUE(admission.admits(orders_.fd())) << "a unix socket";
     EXPECT_TRUE(told().empty());
+}
+
+TEST_F(PeerAdmissionTest, users_of_unix_sockets_are_told_by_number) {
+    rules_.allowUsers({::getuid() + 2, ::getuid() + 1});
+    PeerAdmission admission(inputs_);
+    EXPECT_FALSE(admission.admits(orders_.fd()));
+    EXPECT_TRUE(admission.admits(-1, from("127.0.0.1"), sizeof(sockaddr_in))) << "has no user";
+    const auto refused = told();
+    ASSERT_EQ(refused.size(), 1U);
+    EXPECT_EQ(refused[0].stranger.byUser, 1U);
+    EXPECT_EQ(refused[0].stranger.uid, ::getuid());
+    EXPECT_EQ(refused[0].stranger.pid, ::getpid());
+    rules_.allowUsers({::getuid() + 1, ::getuid()});
+    EXPECT_TRUE(admission.admits(orders_.fd()));
+    rules_.allowUsers({});
+    EXPECT_FALSE(admission.admits(orders_.fd())) << "an empty list admits nobody";
 }
 
 TEST_F(PeerAdmissionTest, a_flood_is_counted_to_the_last_one) {
@@ -89,7 +107,7 @@ TEST_F(PeerAdmissionTest, a_flood_is_counted_to_the_last_one) {
     {
         PeerAdmission admission(inputs_);
         for (std::uint64_t i = 0; i < kFlood; ++i) {
-            EXPECT_FALSE(admission.admits(from("10.0.0.1"), sizeof(sockaddr_in)));
+            EXPECT_FALSE(admission.admits(-1, from("10.0.0.1"), sizeof(sockaddr_in)));
         }
         add();
     }
