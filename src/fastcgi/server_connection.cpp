@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -42,6 +43,7 @@ struct ServerConnection::State {
     Receipt receive(int flags);
     bool sendReplies();
     bool drainBody(std::uint64_t deadlineNs);
+    bool drainForNext();
     bool quiet(std::size_t& drained);
     void linger(std::size_t drained);
     void close();
@@ -96,6 +98,7 @@ bool ServerConnection::State::drainBody(std::uint64_t deadlineNs) {
         const auto progress =
             reader.readBody(nullptr, std::numeric_limits<std::size_t>::max(), taken);
         drained += taken;
+        bodyBytes += taken;
         if (progress == RequestReader::Progress::ended) {
             return sendReplies();
         }
@@ -109,6 +112,18 @@ bool ServerConnection::State::drainBody(std::uint64_t deadlineNs) {
             return false;
         }
     }
+}
+
+// Waits for the last record at most: a peer whose upload was cut short may never finish it, and
+// must see the end of this connection before it sends another request on it.
+bool ServerConnection::State::drainForNext() {
+    if (drainBody(0)) {
+        return true;
+    }
+    const char* length = reader.params().get("CONTENT_LENGTH");
+    const long long announced = length == nullptr ? 0 : std::atoll(length);
+    return announced >= 0 && bodyBytes == static_cast<std::uint64_t>(announced) &&
+           drainBody(monotonicNs() + patience.restNs);
 }
 
 // Discards what is there; true when that was everything for now, or for ever.
@@ -314,7 +329,7 @@ bool ServerConnection::finish() {
     s.keepAlive = s.keepAlive && sent && !s.peerClosed;
     // What is left of the body is here already for most peers, also when nobody asked for it.
     if (sent && !s.peerClosed) {
-        const bool ended = s.drainBody(s.keepAlive ? monotonicNs() + s.patience.restNs : 0);
+        const bool ended = s.keepAlive ? s.drainForNext() : s.drainBody(0);
         s.keepAlive = s.keepAlive && ended;
     }
     if (!s.keepAlive) {

@@ -34,7 +34,7 @@ enum class Receipt { bytes, nothing, closed };
 
 /// How long a peer is waited for.
 struct Patience {
-    std::uint64_t restNs = 100'000'000;     ///< for the rest of a kept-alive request's body
+    std::uint64_t restNs = 100'000'000;     ///< for the record that ends a kept-alive request
     std::uint64_t drainNs = 2'000'000'000;  ///< while it still sends after its last answer
 };
 
@@ -90,9 +90,9 @@ class ServerConnection {
     bool flush();
 
     /// END_REQUEST with everything buffered in as few system calls as possible; then, without
-    /// keep-alive, closes as close() does. With keep-alive the rest of the body is drained to its
-    /// empty STDIN record under a byte and time budget, else the connection is closed. Idempotent:
-    /// true on the first call only.
+    /// keep-alive, closes as close() does. With keep-alive the rest of the body that is here is
+    /// drained; when more than its empty STDIN record is missing, or that does not come in time,
+    /// the connection is closed. Idempotent: true on the first call only.
     bool finish();
     [[nodiscard]] bool finished() const;
 

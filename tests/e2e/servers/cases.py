@@ -181,6 +181,24 @@ def body_that_nobody_reads(front):
 
 
 @case
+def answer_before_the_upload_is_read(front):
+    """The answer is complete while the body is still on its way, or was read in part. Where the
+    connection is used again all the same, php-fpm closes it under the next request."""
+    if front.is_oracle and front.server.reuses_cut_uploads:
+        return None
+    early = front.script("early.php", "<?php echo 'early'; fastcgi_finish_request();")
+    code = "<?php echo strlen(fread(fopen('php://input', 'r'), 1000)), 'read'; exit;"
+    part = front.script("part.php", code)
+    answers = []
+    for path, expected in ((early, b"early"), (part, b"1000read")):
+        for _ in range(2):
+            answer = front.ask(path, method="PUT", body=b"u" * 2_000_000, headers=OCTETS)
+            assert (answer.status, answer.body) == (200, expected)
+            answers.append(answer.comparable())
+    return None if front.server.reuses_cut_uploads else answers
+
+
+@case
 def form_over_post_max_size(front):
     body = b"a=" + b"x" * 4_500_000
     seen = front.dump(method="POST", body=body, headers=FORM)
@@ -417,6 +435,24 @@ def hundred_requests_of_one_client(front):
             else:
                 answer = client.ask(f"{path}?n={n}.", method="POST", body=b"x" * n, headers=OCTETS)
             assert (answer.status, answer.text) == (200, f"{n}.{0 if n % 3 else n}")
+
+
+@case
+def answers_of_every_kind_on_one_connection(front):
+    code = (
+        "<?php http_response_code((int) $_GET['code']);"
+        "if ($_GET['code'] > 199 && $_GET['code'] != 204 && $_GET['code'] != 304) { echo 'body'; }"
+    )
+    path = front.script("kinds.php", code)
+    answers = []
+    with front.client() as client:
+        for code in (200, 204, 200, 304, 404, 200, 500, 200):
+            for method in ("GET", "HEAD"):
+                answer = client.ask(f"{path}?code={code}", method=method)
+                empty = method == "HEAD" or code in (204, 304)
+                assert (answer.status, answer.body) == (code, b"" if empty else b"body")
+                answers.append(answer.comparable())
+    return answers
 
 
 @case

@@ -220,6 +220,31 @@ TEST_F(ShortPatience, body_that_does_not_end_in_time_costs_the_connection) {
     EXPECT_EQ(heard().size(), 16U);
 }
 
+TEST_F(Conversation, upload_cut_short_is_not_waited_for) {
+    const std::string whole =
+        encodeRequest({{"REQUEST_METHOD", "PUT"}, {"CONTENT_LENGTH", "100"}}, "half", true, 1);
+    say(whole.substr(0, whole.size() - kHeaderSize));
+    ASSERT_EQ(next(), HeadOutcome::request);
+    int lingered = 0;
+    connection_.setLingerer([&](int) {
+        ++lingered;
+        return true;
+    });
+    EXPECT_TRUE(connection_.finish());
+    EXPECT_FALSE(connection_.isOpen());
+    EXPECT_EQ(lingered, 1);
+}
+
+TEST_F(Conversation, last_record_of_an_upload_is_waited_for) {
+    const std::string whole =
+        encodeRequest({{"REQUEST_METHOD", "PUT"}, {"CONTENT_LENGTH", "4"}}, "body", true, 1);
+    say(whole.substr(0, whole.size() - kHeaderSize));
+    ASSERT_EQ(next(), HeadOutcome::request);
+    const auto sender = sayMuch(whole.substr(whole.size() - kHeaderSize));
+    EXPECT_TRUE(connection_.finish());
+    EXPECT_TRUE(connection_.isOpen());
+}
+
 TEST_F(Conversation, end_of_body_is_remembered) {
     say(request(true, "body"));
     ASSERT_EQ(next(), HeadOutcome::request);
