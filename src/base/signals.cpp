@@ -103,6 +103,27 @@ Result<void> installHandler(int signal, void (*handler)(int), bool restart) {
     return {};
 }
 
+Result<void> installQueuedHandler(int signal, void (*handler)(int, siginfo_t*, void*)) {
+    struct sigaction action {};
+    action.sa_sigaction = handler;
+    action.sa_flags = SA_SIGINFO;
+    sigemptyset(&action.sa_mask);
+    if (::sigaction(signal, &action, nullptr) < 0) {
+        return errnoError("failed to init child signals: sigaction()");
+    }
+    return {};
+}
+
+bool queueSignal(pid_t pid, int signal, std::uintptr_t value) {
+    sigval with{};
+    with.sival_ptr = reinterpret_cast<void*>(value);
+    return ::sigqueue(pid, signal, with) == 0;
+}
+
+std::uintptr_t queuedValue(const siginfo_t& info) {
+    return info.si_code == SI_QUEUE ? reinterpret_cast<std::uintptr_t>(info.si_value.sival_ptr) : 0;
+}
+
 const char* signalName(int signal) {
     struct Name {
         int number;

@@ -5,7 +5,10 @@
 // resetSignals() before it unblocks anything, so that it never writes into its parent's pipe.
 #pragma once
 
+#include <sys/types.h>
+
 #include <csignal>
+#include <cstdint>
 #include <initializer_list>
 
 #include "base/result.h"
@@ -51,6 +54,16 @@ void blockSignals(std::initializer_list<int> signals);
 
 /// Installs a plain handler: worker side. Without `restart` (SA_RESTART) blocked calls return.
 Result<void> installHandler(int signal, void (*handler)(int), bool restart = false);
+
+/// Installs a handler that is told what came with the signal (queueSignal). Blocked calls return.
+Result<void> installQueuedHandler(int signal, void (*handler)(int, siginfo_t*, void*));
+
+/// Sends a real-time signal with a value. False when the process is gone or may have no more
+/// queued signals.
+[[nodiscard]] bool queueSignal(pid_t pid, int signal, std::uintptr_t value);
+
+/// Only the value of a signal that came through queueSignal(); 0 for any other. Async-signal-safe.
+[[nodiscard]] std::uintptr_t queuedValue(const siginfo_t& info);
 
 /// "SIGTERM"; empty for numbers without a name in php-fpm's list (spec lifecycle §5.2).
 [[nodiscard]] const char* signalName(int signal);

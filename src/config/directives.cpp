@@ -167,7 +167,14 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"request_slowlog_trace_depth", Scope::pool, Type::integer, &P::requestSlowlogTraceDepth, "20",
      kNumber, "Most function calls of a backtrace, innermost first.", checkSlowlogDepth},
     {"request_terminate_timeout", Scope::pool, Type::seconds, &P::requestTerminateTimeout, "0",
-     kTime, "How long a request may run before its worker is ended. 0: no limit."},
+     kTime,
+     "How long a request may run. Then its script is ended as by a fatal error, the client gets a "
+     "504 page if nothing of the response has left, and the worker is replaced. 0: no limit."},
+    {"request_terminate_grace", Scope::pool, Type::seconds, &P::requestTerminateGrace, "1s", kTime,
+     "How long the shutdown functions of a script that took too long may run, or a script that does "
+     "not react may still live, until its worker is ended by SIGTERM and, a second later, SIGKILL. "
+     "0: SIGTERM at once, without a page, as php-fpm does.",
+     nullptr, DumpStyle::ownDirective},
     {"request_terminate_timeout_track_finished", Scope::pool, Type::boolean,
      &P::requestTerminateTimeoutTrackFinished, "no", kYesNo,
      "Apply request_terminate_timeout also to what a script does after its response is complete "

@@ -102,6 +102,7 @@ struct PoolSettings {
     int requestSlowlogTraceDepth = kDefaultTraceDepth;
     int requestTerminateTimeout = 0;
     bool requestTerminateTimeoutTrackFinished = false;
+    int requestTerminateGrace = 1;
     int rlimitFiles = 0;
     int rlimitCore = 0;  ///< bytes; 0: leave alone, kUnlimited
     std::string chroot;  ///< absolute

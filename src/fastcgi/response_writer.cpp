@@ -27,19 +27,33 @@ void encodeAt(char* place, const RecordHeader& header) {
     encodeHeader(header, std::as_writable_bytes(std::span<char, kHeaderSize>(place, kHeaderSize)));
 }
 
+const volatile std::sig_atomic_t kNever = 0;
+
+/// Says for its lifetime that bytes are on their way.
+class Writing {
+  public:
+    explicit Writing(volatile std::sig_atomic_t& flag) : flag_(&flag) { flag = 1; }
+    Writing(const Writing&) = delete;
+    Writing& operator=(const Writing&) = delete;
+    ~Writing() { *flag_ = 0; }
+
+  private:
+    volatile std::sig_atomic_t* flag_;
+};
+
 iovec part(const char* bytes, std::size_t n) {
     return {const_cast<char*>(bytes), n};
 }
 
 // Partial writes happen when a signal arrives amid a blocked one.
-bool sendParts(int fd, std::span<iovec> parts) {
+bool sendParts(int fd, std::span<iovec> parts, const volatile std::sig_atomic_t& stop) {
     msghdr message{};
     while (!parts.empty()) {
         message.msg_iov = parts.data();
         message.msg_iovlen = parts.size();
         const ssize_t n = ::sendmsg(fd, &message, MSG_NOSIGNAL);
         if (n < 0) {
-            if (errno == EINTR) {
+            if (errno == EINTR && stop == 0) {
                 continue;
             }
             return false;
@@ -61,7 +75,25 @@ bool sendParts(int fd, std::span<iovec> parts) {
 
 bool sendAll(int fd, std::string_view bytes) {
     iovec all = part(bytes.data(), bytes.size());
-    return sendParts(fd, {&all, 1});
+    return sendParts(fd, {&all, 1}, kNever);
+}
+
+bool sendWholeResponse(int fd, std::uint16_t requestId, std::string_view out) noexcept {
+    char header[kHeaderSize];
+    const std::uint8_t padding = paddingFor(out.size());
+    encodeAt(header, {.type = RecordType::stdOut,
+                      .requestId = requestId,
+                      .contentLength = static_cast<std::uint16_t>(out.size()),
+                      .paddingLength = padding});
+    const auto end = endRequestRecord(requestId, ProtocolStatus::requestComplete);
+    iovec parts[] = {part(header, sizeof header), part(out.data(), out.size()),
+                     part(kZeros.data(), padding),
+                     part(reinterpret_cast<const char*>(end.data()), end.size())};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = std::size(parts);
+    const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent == static_cast<ssize_t>(sizeof header + out.size() + padding + end.size());
 }
 
 ResponseWriter::ResponseWriter() : buffer_(new char[kBufferSize + kTrailer]) {}
@@ -71,7 +103,9 @@ void ResponseWriter::begin(int fd, std::uint16_t requestId) {
     openType_ = RecordType::unknownType;
     fd_ = fd;
     requestId_ = requestId;
-    failed_ = false;
+    failed_ = holdsOutput_ = false;
+    sentOutput_ = 0;
+    interrupted_ = 0;
 }
 
 void ResponseWriter::openRecord(RecordType type, std::size_t contentLength) {
@@ -105,6 +139,11 @@ bool ResponseWriter::write(RecordType type, const char* data, std::size_t n) {
     if (n == 0) {
         return true;
     }
+    const Writing writing(writing_);
+    return writeRecord(type, data, n);
+}
+
+bool ResponseWriter::writeRecord(RecordType type, const char* data, std::size_t n) {
     // Closing a record of the other kind may cost its padding, a new one its header.
     const bool extends = openType_ == type;
     if (used_ + n + (extends ? 0 : 7 + kHeaderSize) > kBufferSize) {
@@ -116,12 +155,14 @@ bool ResponseWriter::write(RecordType type, const char* data, std::size_t n) {
     }
     std::memcpy(place(), data, n);
     used_ += n;
+    holdsOutput_ = holdsOutput_ || type == RecordType::stdOut;
     return true;
 }
 
 // Everything buffered, then the data from where it stands: whole records, nothing stays open.
 bool ResponseWriter::writeThrough(RecordType type, const char* data, std::size_t n) {
     closeRecord();
+    noteOutputLeaves(type == RecordType::stdOut);
     std::array<char, kHeaderSize> fullHeader{};
     std::array<char, kHeaderSize> lastHeader{};
     std::array<iovec, 2 * kRecordsPerWrite + 2> parts{};
@@ -152,7 +193,7 @@ bool ResponseWriter::writeThrough(RecordType type, const char* data, std::size_t
             n -= length;
         }
         used_ = 0;
-        if (!sendParts(fd_, std::span(parts).first(count))) {
+        if (!sendParts(fd_, std::span(parts).first(count), interrupted_)) {
             failed_ = true;
             return false;
         }
@@ -160,22 +201,55 @@ bool ResponseWriter::writeThrough(RecordType type, const char* data, std::size_t
     return true;
 }
 
-bool ResponseWriter::flush() {
+void ResponseWriter::noteOutputLeaves(bool more) {
+    if (more || holdsOutput_) {
+        sentOutput_ = 1;
+    }
+    holdsOutput_ = false;
+}
+
+bool ResponseWriter::sendBuffer() {
     closeRecord();
+    noteOutputLeaves(false);
     // Sending nothing still tells whether the peer is there: scripts flush to find out.
     const std::size_t length = std::exchange(used_, 0);
-    if (!failed_ && !sendAll(fd_, {buffer_.get(), length})) {
+    iovec all = part(buffer_.get(), length);
+    if (!failed_ && !sendParts(fd_, {&all, 1}, interrupted_)) {
         failed_ = true;
     }
     return !failed_;
 }
 
+bool ResponseWriter::flush() {
+    const Writing writing(writing_);
+    return sendBuffer();
+}
+
 bool ResponseWriter::end() {
+    const Writing writing(writing_);
     closeRecord();
     const auto record = endRequestRecord(requestId_, ProtocolStatus::requestComplete);
     std::memcpy(place(), record.data(), record.size());
     used_ += record.size();
-    return flush();
+    return sendBuffer();
+}
+
+void ResponseWriter::takeBackOutput() {
+    const Writing writing(writing_);
+    closeRecord();
+    std::size_t kept = 0;
+    for (std::size_t at = 0, size = 0; at + kHeaderSize <= used_; at += size) {
+        char* record = buffer_.get() + at;
+        const RecordHeader header =
+            decodeHeader(std::as_bytes(std::span<char, kHeaderSize>(record, kHeaderSize)));
+        size = kHeaderSize + header.contentLength + header.paddingLength;
+        if (header.type == RecordType::stdErr) {
+            std::memmove(buffer_.get() + kept, record, size);
+            kept += size;
+        }
+    }
+    used_ = kept;
+    holdsOutput_ = false;
 }
 
 }  // namespace muster::fastcgi

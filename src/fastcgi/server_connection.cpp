@@ -4,7 +4,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <limits>
 #include <utility>
@@ -17,6 +19,8 @@ namespace {
 
 /// How much a peer may go on sending after its answer.
 constexpr std::size_t kDrainBytes = std::size_t{8} << 20;
+/// What a peer that was interrupted gets instead of its Patience.
+constexpr std::uint64_t kShortDrainNs = 100 * kNsPerMs;
 
 /// False when the deadline has passed.
 bool waitReadable(int fd, std::uint64_t deadlineNs) {
@@ -47,6 +51,10 @@ struct ServerConnection::State {
     bool quiet(std::size_t& drained);
     void linger(std::size_t drained);
     void close();
+    bool finish();
+    [[nodiscard]] std::uint64_t deadlineIn(std::uint64_t ns) const {
+        return monotonicNs() + (interrupted != 0 ? std::min(ns, kShortDrainNs) : ns);
+    }
 
     const Patience patience;
     Lingerer lingerer;
@@ -59,7 +67,10 @@ struct ServerConnection::State {
     bool answered = false;  ///< something was said that must arrive
     bool keepAlive = false;
     bool aborted = false;
-    bool finished = true;
+    // What a signal handler looks at or changes.
+    volatile bool finished = true;
+    volatile std::sig_atomic_t interrupted = 0;
+    volatile std::sig_atomic_t replying = 0;
 };
 
 Receipt ServerConnection::State::receive(int flags) {
@@ -71,6 +82,9 @@ Receipt ServerConnection::State::receive(int flags) {
             return Receipt::bytes;
         }
         if (n < 0 && errno == EINTR) {
+            if (interrupted != 0 && flags == 0) {
+                return Receipt::nothing;
+            }
             continue;
         }
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -86,7 +100,10 @@ bool ServerConnection::State::sendReplies() {
         return true;
     }
     answered = true;
-    return sendAll(fd.get(), reader.takeReplies());
+    replying = 1;
+    const bool sent = sendAll(fd.get(), reader.takeReplies());
+    replying = 0;
+    return sent;
 }
 
 // Passes over the rest of the body; false when its end did not come within the budget. A
@@ -123,7 +140,7 @@ bool ServerConnection::State::drainForNext() {
     const char* length = reader.params().get("CONTENT_LENGTH");
     const long long announced = length == nullptr ? 0 : std::atoll(length);
     return announced >= 0 && bodyBytes == static_cast<std::uint64_t>(announced) &&
-           drainBody(monotonicNs() + patience.restNs);
+           drainBody(deadlineIn(patience.restNs));
 }
 
 // Discards what is there; true when that was everything for now, or for ever.
@@ -147,7 +164,7 @@ void ServerConnection::State::linger(std::size_t drained) {
     if (lingerer && lingerer(fd.get())) {
         return;
     }
-    const std::uint64_t deadline = monotonicNs() + patience.drainNs;
+    const std::uint64_t deadline = deadlineIn(patience.drainNs);
     if (!reader.betweenRequests() && drainBody(deadline) && reader.buffered() == 0) {
         return;  // that was all the peer had to say
     }
@@ -216,6 +233,7 @@ HeadOutcome ServerConnection::readHead() {
         case RequestReader::Progress::request:
             s.keepAlive = s.reader.wantsKeepAlive();
             s.finished = s.aborted = false;
+            s.interrupted = 0;
             s.bodyBytes = 0;
             s.writer.begin(s.fd.get(), s.reader.requestId());
             return HeadOutcome::request;
@@ -319,23 +337,74 @@ bool ServerConnection::flush() {
     return s.finished ? isOpen() : !s.writer.failed();
 }
 
-bool ServerConnection::finish() {
-    State& s = *state_;
-    if (std::exchange(s.finished, true)) {
+bool ServerConnection::State::finish() {
+    if (finished) {
         return false;
     }
-    const bool sent = s.writer.end();
-    s.answered = s.answered || sent;
-    s.keepAlive = s.keepAlive && sent && !s.peerClosed;
+    finished = true;
+    const bool sent = writer.end();
+    answered = answered || sent;
+    keepAlive = keepAlive && sent && !peerClosed;
     // What is left of the body is here already for most peers, also when nobody asked for it.
-    if (sent && !s.peerClosed) {
-        const bool ended = s.keepAlive ? s.drainForNext() : s.drainBody(0);
-        s.keepAlive = s.keepAlive && ended;
+    if (sent && !peerClosed) {
+        const bool ended = keepAlive ? drainForNext() : drainBody(0);
+        keepAlive = keepAlive && ended;
     }
-    if (!s.keepAlive) {
-        s.close();
+    if (!keepAlive) {
+        close();
     }
     return true;
+}
+
+bool ServerConnection::finish() {
+    return state_->finish();
+}
+
+void ServerConnection::interrupt() noexcept {
+    state_->interrupted = 1;
+    state_->writer.interrupt();
+}
+
+void ServerConnection::withdrawInterrupt() {
+    state_->interrupted = 0;
+    state_->writer.withdrawInterrupt();
+}
+
+bool ServerConnection::finishInstead(std::string_view page) {
+    State& s = *state_;
+    if (s.finished) {
+        return false;
+    }
+    if (s.writer.failed() || s.writer.hasSentOutput()) {
+        s.finished = true;
+        s.keepAlive = false;
+        s.fd.reset();
+        return false;
+    }
+    s.interrupted = 1;
+    s.writer.withdrawInterrupt();  // nothing has left, so there is room for the page
+    s.writer.takeBackOutput();
+    s.writer.write(RecordType::stdOut, page.data(), page.size());
+    return s.finish();
+}
+
+bool ServerConnection::lastWord(std::string_view page) noexcept {
+    State& s = *state_;
+    if (s.finished || s.replying != 0 || s.writer.isWriting() || s.writer.hasSentOutput()) {
+        return false;
+    }
+    constexpr std::size_t kBytesToDrain = std::size_t{1} << 20;
+    const int fd = s.fd.get();
+    const bool sent = sendWholeResponse(fd, s.reader.requestId(), page);
+    ::shutdown(fd, SHUT_WR);
+    // What is unread when the process ends would reset the connection under the page.
+    char scratch[4096];
+    for (std::size_t drained = 0; drained < kBytesToDrain; drained += sizeof scratch) {
+        if (::recv(fd, scratch, sizeof scratch, MSG_DONTWAIT) <= 0) {
+            break;
+        }
+    }
+    return sent;
 }
 
 bool ServerConnection::finished() const {

@@ -96,6 +96,21 @@ class ServerConnection {
     bool finish();
     [[nodiscard]] bool finished() const;
 
+    /// Gives up waiting: a body that has to be waited for is aborted, output that nobody takes has
+    /// failed. Lasts until withdrawInterrupt() or the next request. Async-signal-safe; only a
+    /// signal that arrives amid the waiting ends it, so it may have to be repeated.
+    void interrupt() noexcept;
+    void withdrawInterrupt();
+
+    /// finish() with `page`, a whole CGI response, in the place of all output that has not left.
+    /// When some has, the connection is closed without END_REQUEST: nobody is to take a part for
+    /// the whole. Never waits for a peer that still sends. True when the page was sent.
+    bool finishInstead(std::string_view page);
+
+    /// The same from a signal handler, as the last thing the process does: the page and END_REQUEST
+    /// if nothing has left, else nothing. Async-signal-safe, never blocks.
+    bool lastWord(std::string_view page) noexcept;
+
     /// Closes: at once when nothing was said or nothing is unread; otherwise a bounded lingering
     /// close, for a reset would take the answer away that is still on its way.
     void close();

@@ -29,6 +29,8 @@ void takeUnfitness(Departure& departure) {
         departure.unfit = Departure::Unfit::exhausted;
     } else if (left(worker::WorkerExit::changed)) {
         departure.unfit = Departure::Unfit::changed;
+    } else if (left(worker::WorkerExit::interrupted)) {
+        departure.unfit = Departure::Unfit::interrupted;
     } else {
         return;
     }

@@ -14,6 +14,7 @@
 
 #include "base/event_loop.h"
 #include "log/worker_output.h"
+#include "manager/overtime.h"
 #include "manager/scaling.h"
 #include "manager/worker_birth.h"
 #include "scoreboard/snapshot.h"
@@ -29,9 +30,8 @@ struct Child {
     bool toldToLeave = false;  ///< idle-killed: not replaced when it goes
     bool toldToDrain = false;  ///< got its first SIGQUIT of a drain
     std::uint64_t toldToLeaveNs = 0;
-    std::uint64_t timedOutNs = 0;   ///< first SIGTERM of request_terminate_timeout
-    std::uint64_t slowSinceNs = 0;  ///< when the request began that was last told to be slow
-    std::uint64_t wokenNs = 0;      ///< last told to look at the hand-over queue
+    Overtime overtime;
+    std::uint64_t wokenNs = 0;  ///< last told to look at the hand-over queue
     MessageChannel orders;
     UniqueFd memory;  ///< the worker's, for reading; only of those that are to be traced
     UniqueFd out;
@@ -50,7 +50,7 @@ struct Departure {
     bool toldToLeave = false;
     bool served = false;  ///< had begun at least one request
     /// What made the worker leave that was in good order otherwise; `status` is that of a good end.
-    enum class Unfit { no, exhausted, changed } unfit = Unfit::no;
+    enum class Unfit { no, exhausted, changed, interrupted } unfit = Unfit::no;
 };
 
 class Children {

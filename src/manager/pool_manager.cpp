@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "manager/request_timeouts.h"
 
 namespace muster::manager {
 
@@ -51,6 +50,13 @@ PoolManager::PoolManager(const Parts& parts)
                    refusals_.note(refused, monotonicNs());
                }}),
       slowLog_(*parts.inputs, *parts.workers->runtime, *parts.log, parts.slowLogFd),
+      timeouts_({.loop = parts.loop,
+                 .children = &children_,
+                 .segment = parts.workers->segment,
+                 .pen = &pen_,
+                 .pool = &pool_,
+                 .log = parts.log,
+                 .slowLog = &slowLog_}),
       room_(parts.inputs->sharesProcessMax) {}
 
 ManagerExit PoolManager::run() {
@@ -234,13 +240,7 @@ void PoolManager::checkStarted() {
         listenWatch_ = loop.whenReadable(
             parts_.workers->listenFd, [this] { onListenerReadable(); }, EventLoop::Trigger::edge);
     }
-    if (const auto period = heartbeatPeriod(pool_)) {
-        parts_.log->debug(
-            fmt::format("heartbeat have been set up with a timeout of {}ms", period->count()));
-        heartbeatWatch_ = loop.every(*period, [this] {
-            judgeRequests(children_, *parts_.workers->segment, pen_, pool_, *parts_.log, slowLog_);
-        });
-    }
+    timeouts_.start();
     if (room_.limited()) {
         takeRoom(0);  // what came while it started
     }

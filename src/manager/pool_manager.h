@@ -19,6 +19,7 @@
 #include "manager/parking.h"
 #include "manager/protocol.h"
 #include "manager/refusal_log.h"
+#include "manager/request_timeouts.h"
 #include "manager/respawn.h"
 #include "manager/room.h"
 #include "manager/scaling.h"
@@ -117,6 +118,7 @@ class PoolManager {
     StatusListener status_;
     Children children_;
     SlowLog slowLog_;
+    RequestTimeouts timeouts_;
     struct Predecessor {
         MessageChannel channel;
         EventLoop::Watch watch;
@@ -139,7 +141,6 @@ class PoolManager {
     EventLoop::Watch wakeWatch_;
     EventLoop::Watch listenWatch_;
     EventLoop::Watch tickWatch_;
-    EventLoop::Watch heartbeatWatch_;
     EventLoop::Watch startWatch_;
     EventLoop::Watch respawnWatch_;
     EventLoop::Watch drainWatch_;

@@ -19,10 +19,19 @@ namespace {
 constexpr milliseconds kInterrupted{500};  // for the master's TERM to come after a SIGINT
 constexpr milliseconds kProbation{1000};   // a replacement that lives this long is sound
 
-constexpr const char* kExhausted =
-    "is replaced because a request ran out of memory (pm.recycle_after_fatal)";
-constexpr const char* kChanged =
-    "is replaced because a script changed its priority, limits or user for good";
+const char* whyReplaced(Departure::Unfit unfit) {
+    switch (unfit) {
+        case Departure::Unfit::no:
+            break;
+        case Departure::Unfit::exhausted:
+            return "a request ran out of memory (pm.recycle_after_fatal)";
+        case Departure::Unfit::changed:
+            return "a script changed its priority, limits or user for good";
+        case Departure::Unfit::interrupted:
+            return "a request was cut short (request_terminate_timeout)";
+    }
+    return "";
+}
 
 bool hasCrashed(const Departure& departure) {
     return WIFSIGNALED(departure.status) &&
@@ -136,9 +145,8 @@ void PoolManager::logDeparture(const Departure& departure) {
         return;
     }
     if (departure.unfit != Departure::Unfit::no) {
-        parts_.log->notice(
-            fmt::format("{}child {} {}", poolPrefix(), departure.pid,
-                        departure.unfit == Departure::Unfit::exhausted ? kExhausted : kChanged));
+        parts_.log->notice(fmt::format("{}child {} is replaced because {}", poolPrefix(),
+                                       departure.pid, whyReplaced(departure.unfit)));
     }
     if ((phase_ != Phase::serving && phase_ != Phase::starting) || wasInterrupted(departure)) {
         level = LogLevel::debug;

@@ -1,9 +1,16 @@
-// request_terminate_timeout and request_slowlog_timeout: finds requests that run too long (spec
-// lifecycle §5.7). Manager process; called by its heartbeat timer.
+// request_terminate_timeout and request_slowlog_timeout: finds requests that run too long and does
+// what the rules of overtime.h say.
+//
+// Manager process. Looks at the scoreboard when the next known request is due, and three times per
+// limit at least (php-fpm's heartbeat, spec lifecycle §5.7), never more often than every few
+// milliseconds. The slot is the worker's word, so nothing in it is taken for more than a name and a
+// clock.
 #pragma once
 
 #include <chrono>
+#include <optional>
 
+#include "base/event_loop.h"
 #include "config/settings.h"
 #include "log/error_log.h"
 #include "manager/children.h"
@@ -11,16 +18,38 @@
 
 namespace muster::manager {
 
-/// Period of the heartbeat, or nothing when the pool has no timeout.
+/// The longest time between two looks, or nothing when the pool has no timeout.
 [[nodiscard]] std::optional<std::chrono::milliseconds> heartbeatPeriod(
     const config::PoolSettings& pool);
 
-/// One heartbeat. A request over the slow log's limit is told, counted and
-/// traced, once. One over the other
-/// limit gets a WARNING and its worker SIGTERM, on every beat until the worker is gone; SIGKILL
-/// when it has survived the TERM for a second.
-void judgeRequests(Children& children, const scoreboard::Segment& segment,
-                   scoreboard::PoolWriter& pen, const config::PoolSettings& pool,
-                   log::ErrorLog& log, SlowLog& slowLog);
+class RequestTimeouts {
+  public:
+    /// All borrowed; they outlive the object.
+    struct Parts {
+        EventLoop* loop = nullptr;
+        Children* children = nullptr;
+        const scoreboard::Segment* segment = nullptr;
+        scoreboard::PoolWriter* pen = nullptr;
+        const config::PoolSettings* pool = nullptr;
+        log::ErrorLog* log = nullptr;
+        SlowLog* slowLog = nullptr;
+    };
+    explicit RequestTimeouts(const Parts& parts);
+
+    /// From here on requests are watched, if the pool has a timeout.
+    void start();
+
+  private:
+    struct Case;
+    void look();
+    [[nodiscard]] std::optional<std::uint64_t> lookAt(Child& child, std::uint64_t nowNs);
+    void carryOut(const Judgement& judgement, const Case& found);
+    void warn(const Case& found, const char* what, const char* then);
+
+    Parts parts_;
+    TimeRules rules_;
+    std::chrono::milliseconds period_{0};
+    EventLoop::Watch watch_;
+};
 
 }  // namespace muster::manager

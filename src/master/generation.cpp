@@ -23,6 +23,7 @@ scoreboard::Totals countedSince(scoreboard::Totals now, const scoreboard::Totals
     };
     now.requests = since(now.requests, before.requests);
     now.slowRequests = since(now.slowRequests, before.slowRequests);
+    now.timedOut = since(now.timedOut, before.timedOut);
     now.maxChildrenReached = since(now.maxChildrenReached, before.maxChildrenReached);
     return now;  // maxima are carried as they are
 }

@@ -14,7 +14,7 @@
 namespace muster::scoreboard {
 
 inline constexpr std::uint64_t kMagic = 0x3172'6574'7375'6d00;  // "\0muster1", little endian
-inline constexpr std::uint32_t kLayoutVersion = 3;
+inline constexpr std::uint32_t kLayoutVersion = 4;
 inline constexpr std::size_t kCacheLine = 64;
 
 /// What a worker does. Ordinals are shared memory; names: stageName() (spec status.md §7).
@@ -46,6 +46,7 @@ struct Totals {
     std::uint64_t maxActive = 0;  ///< high-water mark, carried as maximum, not as sum
     std::uint64_t maxListenQueue = 0;
     std::uint64_t memoryPeak = 0;  ///< bytes, the most that any request took; a maximum, too
+    std::uint64_t timedOut = 0;    ///< requests over request_terminate_timeout
 };
 
 /// The request a worker is at, or was at last. Times: CLOCK_MONOTONIC ns unless said otherwise.

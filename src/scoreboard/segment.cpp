@@ -275,6 +275,7 @@ void PoolWriter::addRetired(const Totals& totals) {
     update([&](PoolWords& words) {
         add(words.retired.requests, totals.requests);
         add(words.retired.slowRequests, totals.slowRequests);
+        add(words.retired.timedOut, totals.timedOut);
         add(words.retired.maxChildrenReached, totals.maxChildrenReached);
         words.retired.maxActive = std::max(words.retired.maxActive, totals.maxActive);
         words.retired.maxListenQueue =
@@ -302,6 +303,10 @@ void PoolWriter::noteActive(std::uint32_t active) {
 
 void PoolWriter::countMaxChildrenReached() {
     update([](PoolWords& words) { add(words.retired.maxChildrenReached, 1); });
+}
+
+void PoolWriter::countTimedOut() {
+    update([](PoolWords& words) { add(words.retired.timedOut, 1); });
 }
 
 void PoolWriter::countSlowRequest() {

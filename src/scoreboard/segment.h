@@ -98,6 +98,7 @@ class PoolWriter {
     void noteActive(std::uint32_t active);                            ///< high-water mark
     void countMaxChildrenReached();
     void countSlowRequest();
+    void countTimedOut();
 
   private:
     template <typename Change>

@@ -29,6 +29,9 @@ std::optional<WorkerExit> unfitness(RunOutcome outcome, const config::PoolSettin
     if (outcome == RunOutcome::changed) {
         return WorkerExit::changed;
     }
+    if (outcome == RunOutcome::interrupted) {
+        return WorkerExit::interrupted;
+    }
     if (outcome == RunOutcome::exhausted && pool.recycleAfterFatal) {
         return WorkerExit::exhausted;
     }

@@ -13,10 +13,6 @@ constexpr std::string_view kNoCache =
     "Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n";
 constexpr std::string_view kEndOfLine = "\r\n";
 
-bool isHead(const RequestInfo& info) {
-    return std::string_view(info.method) == "HEAD";
-}
-
 std::string optionalLine(std::string_view line) {
     return line.empty() ? std::string() : std::string(line).append(kEndOfLine);
 }
@@ -47,6 +43,18 @@ Page pageFor(const config::PoolSettings& pool, const RequestInfo& info) {
         return Page::status;
     }
     return Page::none;
+}
+
+bool isHead(const RequestInfo& info) {
+    return info.method != nullptr && std::string_view(info.method) == "HEAD";
+}
+
+PageResponse timeoutPage(std::string_view poweredBy) {
+    PageResponse page;
+    page.headers = "Status: 504 Gateway Timeout\r\n" + optionalLine(poweredBy) +
+                   "Content-type: text/html; charset=UTF-8\r\n\r\n";
+    page.body = "The request took too long.\n";
+    return page;
 }
 
 PageResponse pingPage(const config::PoolSettings& pool, const RequestInfo& info,

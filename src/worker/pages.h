@@ -28,6 +28,11 @@ struct PageResponse {
                                       const scoreboard::PoolSnapshot& snapshot,
                                       const RequestInfo& info, std::string_view poweredBy);
 
+/// 504: what the client of a request that took too long gets. Body also for HEAD.
+[[nodiscard]] PageResponse timeoutPage(std::string_view poweredBy);
+
+[[nodiscard]] bool isHead(const RequestInfo& info);
+
 /// The value of a header in a header block, by its exact name; empty when absent.
 [[nodiscard]] std::string_view headerValue(std::string_view headers, std::string_view name);
 

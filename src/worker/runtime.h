@@ -58,6 +58,7 @@ struct RequestInfo {
 /// What the access log and the scoreboard want to know when the script has returned.
 struct RequestResult {
     int status = 200;
+    bool timedOut = false;  ///< RequestIo::finishTimedOut() comes next
     std::uint64_t memoryPeak = 0;
     /// Value of a response header by its exact name; valid during RequestIo::scriptReturned only.
     std::string_view (*header)(std::string_view name) = nullptr;
@@ -117,6 +118,12 @@ class RequestIo {
     /// Ends the request towards the peer (END_REQUEST, close unless kept alive); true once.
     virtual bool finish() noexcept = 0;
     virtual bool finished() noexcept = 0;
+    /// True once the request has taken longer than it may (Runtime::interrupt() was called). False
+    /// again when it has ended all the same before anything was cut short.
+    virtual bool timeIsUp() noexcept = 0;
+    /// finish() for a request whose script was ended because timeIsUp(): a 504 page in the place of
+    /// what has not left yet; a response that has begun to leave is broken off.
+    virtual void finishTimedOut() noexcept = 0;
     /// The script is about to run (stage Running).
     virtual void scriptStarts() noexcept = 0;
     /// The script has returned, shutdown functions have not run: scoreboard and access log.
@@ -133,9 +140,10 @@ class RequestIo {
 
 enum class RunOutcome {
     served,
-    broken,     ///< the runtime cannot go on in this process: the worker ends (exit code 70)
-    exhausted,  ///< served, but left where memory ran out: the process should be replaced
-    changed,    ///< served, but the process is not what it was, for good: it must be replaced
+    broken,       ///< the runtime cannot go on in this process: the worker ends (exit code 70)
+    exhausted,    ///< served, but left where memory ran out: the process should be replaced
+    changed,      ///< served, but the process is not what it was, for good: it must be replaced
+    interrupted,  ///< served, but cut short somewhere: the process must be replaced
 };
 
 enum class Description { version, information, modules };
@@ -159,6 +167,10 @@ class Runtime {
     /// "X-Powered-By: PHP/8.2.35", or empty when it is not to be shown: for pages the worker
     /// itself answers.
     virtual std::string_view poweredBy() noexcept = 0;
+    /// The request at hand has taken too long (RequestIo::timeIsUp()): end what runs as soon as
+    /// possible, as by an error nobody can catch. Called by a signal handler, at any moment, also
+    /// several times: async-signal-safe.
+    virtual void interrupt() noexcept = 0;
     /// Worker, before it exits.
     virtual void stopWorker() noexcept = 0;
     /// Manager, any time after load(): the innermost `depth` calls of what a worker runs, read from

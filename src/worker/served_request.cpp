@@ -54,6 +54,20 @@ RunOutcome ServedRequest::run() {
     const RequestInfo info = inputs_->runtime->resolve(*this);
     slot_->requestKnown(info.method, info.uri, info.query, info.user, info.script,
                         info.contentLength);
+    page_ = timeoutPage(info);
+    timeLimit_.begin(slot_->facts().acceptedNs, *connection_, *inputs_->runtime, page_);
+    const RunOutcome outcome = runInTime(info);
+    timeLimit_.end();
+    if (inputs_->pool->catchWorkersOutput) {
+        writeAll(STDERR_FILENO, log::WorkerOutput::kRequestEndMarker);
+    }
+    // What was cut short may have left things half done, a persistent connection amid an answer:
+    // nothing for the next request to meet.
+    return outcome == RunOutcome::served && timeLimit_.wasInterrupted() ? RunOutcome::interrupted
+                                                                        : outcome;
+}
+
+RunOutcome ServedRequest::runInTime(const RequestInfo& info) {
     RunOutcome outcome = RunOutcome::served;
     if (const Page page = pageFor(*inputs_->pool, info); page != Page::none) {
         servePage(page, info);
@@ -62,10 +76,24 @@ RunOutcome ServedRequest::run() {
     }
     finish();
     report_.reset();
-    if (inputs_->pool->catchWorkersOutput) {
-        writeAll(STDERR_FILENO, log::WorkerOutput::kRequestEndMarker);
-    }
     return outcome;
+}
+
+std::string_view ServedRequest::timeoutPage(const RequestInfo& info) {
+    if (timeoutPage_.empty()) {
+        const PageResponse page = worker::timeoutPage(inputs_->runtime->poweredBy());
+        timeoutPage_ = page.headers + page.body;
+        timeoutHeaders_ = page.headers.size();
+    }
+    const std::string_view whole = timeoutPage_;
+    return isHead(info) ? whole.substr(0, timeoutHeaders_) : whole;
+}
+
+// php-fpm's rule: what a script does after its response is complete takes as long as it takes.
+void ServedRequest::liftLimitUnlessTracked() {
+    if (!inputs_->pool->requestTerminateTimeoutTrackFinished) {
+        timeLimit_.lift();
+    }
 }
 
 void ServedRequest::servePage(Page page, const RequestInfo& info) {
@@ -115,12 +143,21 @@ bool ServedRequest::flush() noexcept {
 }
 
 bool ServedRequest::finish() noexcept {
-    // When the service stops nobody waits for one more request on this connection.
+    if (connection_->finished()) {
+        return false;
+    }
+    slot_->setStage(scoreboard::Stage::finishing);
+    liftLimitUnlessTracked();
+    refuseKeepAliveWhenStopping();
+    return connection_->finish();
+}
+
+// When the service stops nobody waits for one more request on this connection.
+void ServedRequest::refuseKeepAliveWhenStopping() {
     if (inputs_->segment->header().commands.draining.load(std::memory_order_relaxed) ==
         kDrainStopping) {
         connection_->refuseKeepAlive();
     }
-    return connection_->finish();
 }
 
 bool ServedRequest::finished() noexcept {
@@ -131,11 +168,26 @@ void ServedRequest::scriptStarts() noexcept {
     slot_->setStage(scoreboard::Stage::running);
 }
 
+bool ServedRequest::timeIsUp() noexcept {
+    return timeLimit_.isUp();
+}
+
+void ServedRequest::finishTimedOut() noexcept {
+    slot_->setStage(scoreboard::Stage::ending);
+    refuseKeepAliveWhenStopping();
+    connection_->finishInstead(page_);
+}
+
 void ServedRequest::scriptReturned(const RequestResult& result) noexcept {
     const std::uint64_t durationNs = monotonicNs() - slot_->facts().acceptedNs;
     const std::uint64_t cpuNow = cpuNs();
     slot_->requestDone(durationNs, cpuNow - cpuBeforeNs_, result.memoryPeak);
     cpuBeforeNs_ = cpuNow;
+    if (result.timedOut) {
+        slot_->setStage(scoreboard::Stage::ending);
+    } else {
+        liftLimitUnlessTracked();
+    }
     if (accessLog_->isOn()) {
         writeAccessLine(result, durationNs);
     }

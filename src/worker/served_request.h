@@ -14,6 +14,7 @@
 #include "worker/access_log.h"
 #include "worker/pages.h"
 #include "worker/pool_report.h"
+#include "worker/time_limit.h"
 #include "worker/worker.h"
 
 namespace muster::worker {
@@ -39,6 +40,8 @@ class ServedRequest final : public RequestIo {
     bool flush() noexcept override;
     bool finish() noexcept override;
     bool finished() noexcept override;
+    bool timeIsUp() noexcept override;
+    void finishTimedOut() noexcept override;
     void scriptStarts() noexcept override;
     void scriptReturned(const RequestResult& result) noexcept override;
     void log(LogLevel level, const char* text) noexcept override;
@@ -51,6 +54,10 @@ class ServedRequest final : public RequestIo {
     };
     [[nodiscard]] static CpuTimes cpuTimes();
 
+    [[nodiscard]] std::string_view timeoutPage(const RequestInfo& info);
+    RunOutcome runInTime(const RequestInfo& info);
+    void liftLimitUnlessTracked();
+    void refuseKeepAliveWhenStopping();
     void servePage(Page page, const RequestInfo& info);
     scoreboard::PoolSnapshot lookAround();
     PageResponse status(const RequestInfo& info, std::string_view poweredBy);
@@ -65,6 +72,10 @@ class ServedRequest final : public RequestIo {
     const char* peer_ = nullptr;
     std::uint64_t cpuBeforeNs_;  ///< of the process, at the end of the request before
     CpuTimes timesBefore_;       ///< only when the access log wants them
+    TimeLimit timeLimit_;
+    std::string timeoutPage_;  ///< made for the first request
+    std::size_t timeoutHeaders_ = 0;
+    std::string_view page_;  ///< timeoutPage_ as this request's method wants it
     const RequestResult* result_ = nullptr;
     std::string_view pageHeaders_;
     std::optional<PoolReport> report_;  ///< what the script was told last

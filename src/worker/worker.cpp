@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/signals.h"
 #include "worker/accept_loop.h"
+#include "worker/time_limit.h"
 #include "worker/wait_set.h"
 #include "worker/waiting_signals.h"
 
@@ -41,6 +42,9 @@ WorkerExit runWorker(const WorkerInputs& inputs) {
     auto signals = WaitingSignals::install(inputs.listenFd);
     if (!signals) {
         return cannotStart(inputs, signals.error());
+    }
+    if (const auto installed = installTimeLimitHandlers(); !installed) {
+        return cannotStart(inputs, installed.error());
     }
     auto waits = WaitSet::create(signals->listener(), signals->toldFd());
     if (!waits) {

@@ -29,6 +29,7 @@ enum class WorkerExit : int {
     cannotStart = 70,  ///< never served: must not be respawned in a tight loop
     exhausted = 71,    ///< its last request ran out of memory (pm.recycle_after_fatal)
     changed = 72,      ///< its last request changed the process for good
+    interrupted = 73,  ///< its last request took too long and was cut short
 };
 
 /// What Commands::draining says to every worker of a generation. The manager stores it before it

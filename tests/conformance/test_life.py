@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from compare.programs import ORACLE
 from harness import processes
 from harness.program import environment_for_signals
 from harness.waiting import wait_until
@@ -269,7 +270,9 @@ def test_max_requests(live):
 @who_any
 def test_request_terminate_timeout(live):
     def scenario(daemon):
-        gate, answer = busy(daemon, pool={"request_terminate_timeout": "1s"})
+        # php-fpm's way; what muster does otherwise: `soft-timeout`.
+        grace = {} if daemon.program == ORACLE else {"request_terminate_grace": "0"}
+        gate, answer = busy(daemon, pool={"request_terminate_timeout": "1s", **grace})
         daemon.log.wait_for(r"child \d+ started", timeout=10)
         seen = daemon.record_log()
         gate.open()

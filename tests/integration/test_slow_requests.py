@@ -52,7 +52,7 @@ def test_slow_and_then_too_slow(arena, daemon):
         pytest.skip("it leaves the worker stopped here and there")
     daemon.allow_log("exited on signal 15")
     with_slow_log(daemon, request_terminate_timeout="2s").start()
-    assert not daemon.get(arena.script("nap.php", NAP.replace("2.5", "5"))).ended
+    assert daemon.get(arena.script("nap.php", NAP.replace("2.5", "5"))).status == 504
     daemon.log.wait_for("execution timed out")
     said = [line for line in daemon.log.lines() if " sec)" in line]
     assert "executing too slow" in said[0] and "timed out" in said[1]

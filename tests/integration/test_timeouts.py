@@ -1,5 +1,8 @@
-"""request_terminate_timeout ends a request that takes too long, and only that."""
+"""request_terminate_timeout ends a request that takes too long, and only that.
 
+Without a grace, muster does as php-fpm: SIGTERM at the limit. The other way: test_soft_timeouts."""
+
+import os
 import re
 
 from harness.fixtures import both_users
@@ -9,9 +12,12 @@ from harness.waiting import wait_until
 
 def with_timeout(daemon, **more):
     daemon.allow_log("exited on signal 15")
-    return daemon.configure(
-        {"www": {"request_terminate_timeout": "1s", "pm.max_children": "2", **more}}
-    ).start()
+    return daemon.configure({"www": {**at_once("1s"), "pm.max_children": "2", **more}}).start()
+
+
+def at_once(limit):
+    grace = {} if is_reference() else {"request_terminate_grace": "0"}
+    return {"request_terminate_timeout": limit, **grace}
 
 
 @both_users
@@ -93,7 +99,7 @@ def test_hostile_uri_cannot_forge_log_lines(arena, daemon):
 
 def test_time_out_is_per_pool(arena, daemon):
     daemon.allow_log("exited on signal 15")
-    daemon.configure({"www": {"request_terminate_timeout": "1s"}, "patient": {}}).start()
+    daemon.configure({"www": at_once("1s"), "patient": {}}).start()
     impatient, patient = arena.gate(), arena.gate()
     lost = daemon.get_in_background(impatient.path, query=impatient.query)
     kept = daemon.get_in_background(patient.path, pool="patient", query=patient.query)
@@ -102,3 +108,30 @@ def test_time_out_is_per_pool(arena, daemon):
     wait_until(lambda: daemon.log.find("exited on signal 15"), "the slow one is gone")
     patient.open()
     assert kept.result().text == "through the gate"
+
+
+def test_what_follows_a_finished_request_takes_as_long_as_it_takes(arena, daemon):
+    daemon.configure({"www": {"request_terminate_timeout": "1s", "pm.max_children": "2"}}).start()
+    code = (
+        "<?php register_shutdown_function(function () { nap('shutdown'); });"
+        "function nap($which) { $t = microtime(true); sleep(2);"
+        f" $file = '{arena.scratch}/' . $which;"
+        " file_put_contents(\"$file.part\", microtime(true) - $t); rename(\"$file.part\", $file); }"
+        "echo 'answer'; fastcgi_finish_request(); nap('script');"
+    )
+    assert daemon.get(arena.script("finishes.php", code)).text == "answer"
+    for which in ("script", "shutdown"):
+        path = f"{arena.scratch}/{which}"
+        wait_until(lambda path=path: os.path.exists(path), f"the nap of the {which} is over")
+        with open(path, encoding="ascii") as file:
+            assert float(file.read()) >= 1.9, "it was cut short"
+    assert not daemon.log.find("timed out")
+
+
+def test_finished_requests_are_ended_when_they_are_tracked(arena, daemon):
+    with_timeout(daemon, request_terminate_timeout_track_finished="yes")
+    path = arena.script("finishes.php", "<?php echo 'answer'; fastcgi_finish_request(); sleep(30);")
+    assert daemon.get(path).text == "answer"
+    daemon.log.wait_for("execution timed out")
+    daemon.log.wait_for(r"exited on signal 15 \(SIGTERM\)")
+    daemon.wait_workers(2)

@@ -132,7 +132,7 @@ void composeEarlyHints(sapi_headers_struct* headers, std::string& text) {
 
 int sendHeaders(sapi_headers_struct* headers) noexcept {
     RequestIo* io = state.io;
-    if (SG(request_info).no_headers || io == nullptr || io->finished()) {
+    if (SG(request_info).no_headers || io == nullptr || io->finished() || io->timeIsUp()) {
         return SAPI_HEADER_SENT_SUCCESSFULLY;
     }
     std::string& text = block();

@@ -9,6 +9,7 @@
 #include "runtime/php/pool_status.h"
 #include "runtime/php/process_changes.h"
 #include "runtime/php/state.h"
+#include "runtime/php/time_limit.h"
 
 namespace muster::php {
 
@@ -73,6 +74,7 @@ PHP_FUNCTION(fastcgi_finish_request) {
     keepBody();
     php_output_end_all();
     php_header();
+    endScriptWhenLate();  // else the response would lack what was not taken any more
     state.io->finish();
     RETURN_TRUE;
 }

@@ -302,10 +302,16 @@ void serve(RequestIo& io, const RequestRules& rules) noexcept {
 
 void report(RequestIo& io) noexcept {
     RequestResult result;
-    result.status = SG(sapi_headers).http_response_code;
+    result.timedOut = io.timeIsUp();
+    result.status = result.timedOut && !io.finished() ? 504 : SG(sapi_headers).http_response_code;
+    // Shutdown functions run, also when the script came to its end before it could be told.
+    state.toldLate = result.timedOut;
     result.memoryPeak = zend_memory_peak_usage(true);
     result.header = responseHeader;
     io.scriptReturned(result);
+    if (result.timedOut) {
+        io.finishTimedOut();
+    }
 }
 
 /// Without a length the engine cannot see that a form was cut short: nothing may act on it.
@@ -363,7 +369,9 @@ RunOutcome runRequest(RequestIo& io, const RequestRules& rules) noexcept {
         endRequest();
         return RunOutcome::broken;
     }
-    if (formWasCut(io)) {
+    if (io.timeIsUp()) {
+        // Nothing of the script runs: the client sent the body too slowly.
+    } else if (formWasCut(io)) {
         answer(400, "The request's body is incomplete.\n");
     } else {
         serve(io, rules);

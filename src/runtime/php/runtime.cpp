@@ -17,6 +17,7 @@
 #include "runtime/php/request.h"
 #include "runtime/php/startup.h"
 #include "runtime/php/state.h"
+#include "runtime/php/time_limit.h"
 
 namespace muster::php {
 
@@ -77,6 +78,8 @@ class PhpRuntime final : public Runtime {
     std::string_view poweredBy() noexcept override {
         return PG(expose_php) ? std::string_view(poweredBy_) : std::string_view{};
     }
+
+    void interrupt() noexcept override { interruptEngine(); }
 
     void stopWorker() noexcept override {
         endRequest();

@@ -14,6 +14,7 @@
 #include "runtime/php/messages.h"
 #include "runtime/php/module.h"
 #include "runtime/php/state.h"
+#include "runtime/php/time_limit.h"
 #include "runtime/php/user_ini.h"
 
 namespace muster::php {
@@ -30,6 +31,9 @@ int startUp(sapi_module_struct* module) noexcept {
 
 int deactivate() noexcept {
     if (SG(sapi_started) && state.io != nullptr) {
+        if (state.io->timeIsUp()) {
+            state.io->finishTimedOut();
+        }
         state.io->finish();
     }
     return SUCCESS;
@@ -40,12 +44,15 @@ std::size_t writeOutput(const char* text, std::size_t n) noexcept {
     if (io == nullptr) {
         return std::fwrite(text, 1, n, stdout);
     }
-    if (io->finished()) {
+    if (io->timeIsUp()) {
+        endScriptWhenLate();  // returns while shutdown functions run: nobody reads what they print
+    } else if (io->finished()) {
         state.afterFinish += n;
         if (state.afterFinish > kUnsentAllowance && !io->flush()) {
             peerIsGone();
         }
     } else if (!io->writeStdout(text, n)) {
+        endScriptWhenLate();
         peerIsGone();
     }
     return n;
@@ -54,7 +61,10 @@ std::size_t writeOutput(const char* text, std::size_t n) noexcept {
 void flushOutput(void* /*context*/) noexcept {
     if (state.io == nullptr) {
         std::fflush(stdout);
+    } else if (state.io->timeIsUp()) {
+        endScriptWhenLate();
     } else if (!state.io->flush()) {
+        endScriptWhenLate();
         peerIsGone();
     }
 }
@@ -125,6 +135,7 @@ std::size_t readBody(char* buffer, std::size_t n) noexcept {
         }
         // Without a length a script cannot tell half a body from a whole one: it must not go on.
         if (state.executing) {
+            endScriptWhenLate();
             peerIsGone();
         }
     }

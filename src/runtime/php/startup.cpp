@@ -12,6 +12,7 @@
 #include "runtime/php/messages.h"
 #include "runtime/php/module.h"
 #include "runtime/php/sapi_module.h"
+#include "runtime/php/time_limit.h"
 
 namespace muster::php {
 
@@ -128,6 +129,7 @@ Result<void> startEngine(const RuntimeConfig& config) {
     }
     removeProcessControl();
     installEnvironmentHooks();
+    installInterrupt();
     return {};
 }
 

@@ -15,6 +15,7 @@ void beginRequest(RequestIo& io) noexcept {
     state.executing = false;
     state.shuttingDown = false;
     state.saidSomething = false;
+    state.toldLate = false;
     state.memoryExhausted = false;
     state.processChanged = false;
     state.bodyFileTried = false;

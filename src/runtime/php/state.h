@@ -30,6 +30,7 @@ struct State {
     bool executing = false;        ///< between php_execute_script's start and return
     bool shuttingDown = false;     ///< modules have had their RSHUTDOWN
     bool saidSomething = false;    ///< a STDERR message went out: the next needs a separator
+    bool toldLate = false;         ///< the fatal error of a request that took too long was raised
     bool memoryExhausted = false;  ///< a fatal error for want of memory
     bool processChanged = false;   ///< the script changed the process for good
     int bodyFile = -1;             ///< REQUEST_BODY_FILE

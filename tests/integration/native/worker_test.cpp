@@ -97,6 +97,7 @@ class FakeRuntime final : public Runtime {
                                       : RunOutcome::served;
     }
     std::string_view poweredBy() noexcept override { return {}; }
+    void interrupt() noexcept override {}
     void stopWorker() noexcept override {}
     Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
     int describe(const RuntimeConfig&, Description) override { return 0; }

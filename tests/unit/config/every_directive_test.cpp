@@ -82,6 +82,7 @@ const std::vector<Row> kPoolRows = {
     {"request_slowlog_timeout", "0", "0s", "soon", kUnit},
     {"request_slowlog_trace_depth", "0", "20", "x", kNumber},
     {"request_terminate_timeout", "1d", "86400s", "1y", kUnit},
+    {"request_terminate_grace", "2s", "2s", "soon", kUnit},
     {"request_terminate_timeout_track_finished", "true", "yes", "2", kTruth},
     {"rlimit_files", "2048", "2048", "x", kNumber},
     {"rlimit_core", "5", "5", "5M", kNumber},

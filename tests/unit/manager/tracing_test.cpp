@@ -21,6 +21,7 @@ class FakeRuntime final : public Runtime {
     RequestInfo resolve(RequestIo&) noexcept override { return {}; }
     RunOutcome run(RequestIo&) noexcept override { return RunOutcome::served; }
     std::string_view poweredBy() noexcept override { return {}; }
+    void interrupt() noexcept override {}
     void stopWorker() noexcept override {}
     int describe(const RuntimeConfig&, Description) override { return 0; }
     Backtrace backtrace(MemoryReader& worker, std::size_t depth) override {

@@ -282,10 +282,10 @@ TEST(PoolWriter, preparing_a_slot_takes_back_the_order_to_leave) {
 
 TEST(PoolWriter, totals_are_carried_and_added) {
     SegmentIdentity what = identity(1);
-    what.carried = {10, 20, 30, 40, 50, 60};
+    what.carried = {10, 20, 30, 40, 50, 60, 70};
     Board board(what);
     PoolWriter pool(board.segment);
-    pool.addRetired({1, 2, 3, 4, 60, 50});
+    pool.addRetired({1, 2, 3, 4, 60, 50, 7});
     const Totals totals = takeSnapshot(board.segment).totals;
     EXPECT_EQ(totals.requests, 11U);
     EXPECT_EQ(totals.slowRequests, 22U);
@@ -293,6 +293,7 @@ TEST(PoolWriter, totals_are_carried_and_added) {
     EXPECT_EQ(totals.maxActive, 40U);
     EXPECT_EQ(totals.maxListenQueue, 60U);
     EXPECT_EQ(totals.memoryPeak, 60U);
+    EXPECT_EQ(totals.timedOut, 77U);
 }
 
 TEST(PoolWriter, sums_stop_at_the_top) {
@@ -316,6 +317,7 @@ TEST(PoolWriter, events_and_high_water_marks) {
     pool.countMaxChildrenReached();
     pool.countSlowRequest();
     pool.countSlowRequest();
+    pool.countTimedOut();
     const PoolSnapshot snapshot = takeSnapshot(board.segment);
     EXPECT_EQ(snapshot.listenPending, 2U);
     EXPECT_EQ(snapshot.listenLimit, 128U);
@@ -323,6 +325,7 @@ TEST(PoolWriter, events_and_high_water_marks) {
     EXPECT_EQ(snapshot.totals.maxActive, 9U);
     EXPECT_EQ(snapshot.totals.maxChildrenReached, 1U);
     EXPECT_EQ(snapshot.totals.slowRequests, 2U);
+    EXPECT_EQ(snapshot.totals.timedOut, 1U);
 }
 
 TEST(PoolWriter, scribbled_pool_values_are_overwritten_by_the_next_update) {

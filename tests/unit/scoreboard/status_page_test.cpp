@@ -270,6 +270,10 @@ constexpr const char* kMetrics =
     "# HELP phpfpm_memory_peak The memory usage peak since FPM has started.\n"
     "# TYPE phpfpm_memory_peak gauge\n"
     "phpfpm_memory_peak 0\n"
+    "# HELP phpfpm_timed_out_requests The number of requests that exceeded your "
+    "'request_terminate_timeout' value.\n"
+    "# TYPE phpfpm_timed_out_requests unknown\n"
+    "phpfpm_timed_out_requests 0\n"
     "# HELP phpfpm_max_children The most processes the pool may have (pm.max_children).\n"
     "# TYPE phpfpm_max_children gauge\n"
     "phpfpm_max_children 0\n"
@@ -329,7 +333,7 @@ TEST_F(StatusPageTest, openmetrics_brief_or_full) {
 
 TEST_F(StatusPageTest, openmetrics_have_every_number) {
     pool_.takenWallNs = kStart + 61 * kNsPerSecond;
-    pool_.totals = {11, 12, 13, 14, 15, 20};
+    pool_.totals = {11, 12, 13, 14, 15, 20, 21};
     pool_.listenPending = 16;
     pool_.listenLimit = 19;
     pool_.idle = 17;
@@ -341,8 +345,9 @@ TEST_F(StatusPageTest, openmetrics_have_every_number) {
          {"up 1", "start_since 61", "accepted_connections 11", "slow_requests 12",
           "max_children_reached 13", "max_active_processes 14", "max_listen_queue 15",
           "listen_queue 16", "idle_processes 17", "active_processes 18", "total_processes 35",
-          "listen_queue_length 19", "memory_peak 20", "max_children 21", "max_requests 22",
-          "request_terminate_timeout_seconds 23", "request_slowlog_timeout_seconds 24"}) {
+          "listen_queue_length 19", "memory_peak 20", "timed_out_requests 21", "max_children 21",
+          "max_requests 22", "request_terminate_timeout_seconds 23",
+          "request_slowlog_timeout_seconds 24"}) {
         EXPECT_NE(metrics.find("\nphpfpm_" + std::string(line) + "\n"), std::string::npos) << line;
     }
 }

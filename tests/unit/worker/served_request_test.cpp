@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/signals.h"
 #include "fastcgi/client.h"
 #include "scoreboard/snapshot.h"
 
@@ -32,6 +33,7 @@ class FakeRuntime final : public Runtime {
     }
     RunOutcome run(RequestIo& io) noexcept override { return script(io); }
     std::string_view poweredBy() noexcept override { return "X-Powered-By: PHP/8.2.35"; }
+    void interrupt() noexcept override {}
     void stopWorker() noexcept override {}
     Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
     int describe(const RuntimeConfig&, Description) override { return 0; }
@@ -226,6 +228,82 @@ TEST_F(RequestOfAWorker, status_shows_the_request_that_asks_as_running) {
 TEST_F(RequestOfAWorker, page_keeps_the_connection_when_asked) {
     serve(requestOf("/ping"), "%r", "", true);
     EXPECT_TRUE(connection_.isOpen());
+}
+
+class LateRequestOfAWorker : public RequestOfAWorker {
+  protected:
+    LateRequestOfAWorker() { EXPECT_TRUE(installTimeLimitHandlers()); }
+    void interrupt() {
+        const auto name = requestName(shown().facts.acceptedNs);
+        ASSERT_TRUE(queueSignal(::getpid(), interruptSignal(), name));
+    }
+};
+
+TEST_F(LateRequestOfAWorker, gets_the_page_and_a_new_worker) {
+    runtime_.script = [&](RequestIo& io) {
+        EXPECT_FALSE(io.timeIsUp());
+        io.writeStdout("half", 4);
+        interrupt();
+        EXPECT_TRUE(io.timeIsUp());
+        io.scriptReturned({.status = 504, .timedOut = true});
+        EXPECT_EQ(shown().stage, scoreboard::Stage::ending);
+        io.finishTimedOut();
+        EXPECT_TRUE(io.finished());
+        EXPECT_EQ(shown().stage, scoreboard::Stage::ending);
+        return RunOutcome::served;
+    };
+    EXPECT_EQ(serve(kPageRequest, "%s"), RunOutcome::interrupted);
+    EXPECT_EQ(response_.out,
+              "Status: 504 Gateway Timeout\r\nX-Powered-By: PHP/8.2.35\r\n"
+              "Content-type: text/html; charset=UTF-8\r\n\r\nThe request took too long.\n");
+    EXPECT_EQ(accessLine(), "504\n");
+}
+
+TEST_F(LateRequestOfAWorker, gets_no_body_when_it_is_a_head) {
+    runtime_.script = [&](RequestIo& io) {
+        interrupt();
+        io.finishTimedOut();
+        return RunOutcome::served;
+    };
+    serve(requestOf("/x", "HEAD"), "%s");
+    EXPECT_TRUE(response_.out.ends_with("UTF-8\r\n\r\n"));
+}
+
+TEST_F(LateRequestOfAWorker, that_came_to_its_end_in_that_moment_is_answered) {
+    runtime_.script = [&](RequestIo& io) {
+        io.writeStdout("whole", 5);
+        interrupt();
+        io.scriptReturned({.status = 200});
+        EXPECT_FALSE(io.timeIsUp());
+        interrupt();
+        EXPECT_FALSE(io.timeIsUp()) << "nobody minds how long it takes from here";
+        return RunOutcome::served;
+    };
+    EXPECT_EQ(serve(kPageRequest, "%s"), RunOutcome::interrupted);
+    EXPECT_EQ(response_.out, "whole");
+}
+
+TEST_F(LateRequestOfAWorker, is_not_late_after_its_response) {
+    runtime_.script = [&](RequestIo& io) {
+        io.finish();
+        EXPECT_EQ(shown().stage, scoreboard::Stage::finishing);
+        interrupt();
+        EXPECT_FALSE(io.timeIsUp());
+        return RunOutcome::served;
+    };
+    EXPECT_EQ(serve(kPageRequest, "%s"), RunOutcome::served);
+}
+
+TEST_F(LateRequestOfAWorker, is_late_after_its_response_when_that_is_tracked) {
+    pool_.requestTerminateTimeoutTrackFinished = true;
+    runtime_.script = [&](RequestIo& io) {
+        io.finish();
+        interrupt();
+        EXPECT_TRUE(io.timeIsUp());
+        return RunOutcome::served;
+    };
+    EXPECT_EQ(serve(kPageRequest, "%s"), RunOutcome::interrupted);
+    EXPECT_EQ(response_.appStatus, 0);
 }
 
 TEST_F(RequestOfAWorker, stopping_service_closes_what_was_kept_alive) {

@@ -1,0 +1,40 @@
+// Connects the engine's interrupt to the request's time limit.
+#include "runtime/php/time_limit.h"
+
+#include "runtime/php/engine.h"
+#include "runtime/php/state.h"
+
+namespace muster::php {
+
+namespace {
+
+void (*interruptBefore)(zend_execute_data*) = nullptr;
+
+void onInterrupt(zend_execute_data* frame) {
+    endScriptWhenLate();
+    if (interruptBefore != nullptr) {
+        interruptBefore(frame);
+    }
+}
+
+}  // namespace
+
+void installInterrupt() {
+    interruptBefore = zend_interrupt_function;
+    zend_interrupt_function = onInterrupt;
+}
+
+void interruptEngine() noexcept {
+    zend_atomic_bool_store_ex(&EG(vm_interrupt), true);
+}
+
+void endScriptWhenLate() noexcept {
+    if (state.toldLate || EG(bailout) == nullptr || state.io == nullptr || !state.io->timeIsUp()) {
+        return;
+    }
+    state.toldLate = true;
+    PG(connection_status) |= PHP_CONNECTION_TIMEOUT;
+    zend_error_noreturn(E_ERROR, "The request took longer than request_terminate_timeout allows");
+}
+
+}  // namespace muster::php
