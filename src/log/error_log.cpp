@@ -269,6 +269,7 @@ struct ErrorLog::State {
     std::shared_ptr<DescriptorSink> target = std::make_shared<DescriptorSink>(&format);
     std::shared_ptr<DescriptorSink> echo = std::make_shared<DescriptorSink>(&format);
     spdlog::logger logger{"muster", {target, echo}};
+    Listener listener;
 };
 
 ErrorLog::ErrorLog() : state_(std::make_unique<State>()) {
@@ -328,7 +329,14 @@ std::size_t ErrorLog::longestLine() const {
     return state_->format.syslog ? kLongestSyslogText : std::numeric_limits<std::size_t>::max();
 }
 
+void ErrorLog::setListener(Listener listener) {
+    state_->listener = std::move(listener);
+}
+
 void ErrorLog::write(LogLevel level, std::string_view text) {
+    if (state_->listener) {
+        state_->listener(level, text);
+    }
     state_->logger.log(toSpdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
 

@@ -6,6 +6,7 @@
 // whatever the format. Never throws; a failing write is dropped (there is nowhere left to say so).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,6 +47,10 @@ class ErrorLog {
     [[nodiscard]] int target() const;
     /// Bytes that fit into one line of the target, whatever log_limit says.
     [[nodiscard]] std::size_t longestLine() const;
+
+    using Listener = std::function<void(LogLevel, std::string_view)>;
+    /// Hears every message that is written, whatever the level of the log; empty: nobody does.
+    void setListener(Listener listener);
 
     /// One message is one line: control characters but tab are written as \xHH (in a worker they
     /// pass: its manager sees to that).

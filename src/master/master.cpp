@@ -74,7 +74,7 @@ int Master::run(Prepared prepared) {
     files_.launched();
     log_.notice(fmt::format("fpm is running, pid {}", ::getpid()));
     crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
-    pools_.renew(std::move(prepared.pools), {drainDeadline(global_), global_.processMax},
+    pools_.renew({.plans = std::move(prepared.pools)}, {drainDeadline(global_), global_.processMax},
                  [this](const PoolSet::Report& report) { started(report); });
     loop_.run();
     return cleanUp();
@@ -116,9 +116,7 @@ void Master::started(const PoolSet::Report& report) {
     state_ = State::serving;
     announceReady();
     starter_.tellUp();
-    if (reloadWanted_) {
-        reload();
-    }
+    reloadIfWanted();
 }
 
 void Master::announceReady() {
@@ -161,7 +159,7 @@ void Master::onSignal(int signal) {
         case SIGUSR2:
         case SIGHUP:
             log_.notice("Reloading in progress ...");
-            reload();
+            reload({.everything = true});
             break;
         default:
             break;
@@ -240,115 +238,16 @@ void Master::logUnknownChild(pid_t pid, const std::string& exit) {
     }
 }
 
-// --- Reload ---------------------------------------------------------------------------------
-
-void Master::reload() {
-    // Signals during a start or a reload become one more reload; it also waits while earlier
-    // generations still finish long requests, so that the number of processes stays bounded.
-    const bool stopping = state_ > State::serving;
-    reloadWanted_ = !stopping && (state_ == State::starting || pools_.isRenewing() ||
-                                  !pools_.hasRoomForRenewal());
-    if (reloadWanted_ || !mayEnter(State::serving, "reloading")) {
-        return;
-    }
-    service_.reloading();
-    const std::set<std::string> before = listeners_.addresses();
-    auto prepared = prepareReload(before);
-    if (!prepared) {
-        listeners_.forgetChanges();
-        log_.error("the reload is refused, the running configuration stays in force");
-        service_.refused();
-        return;
-    }
-    log_.setLevel(prepared->global.effectiveLogLevel());
-    log_.setLimit(prepared->global.logLimit);
-    log_.setFormat(prepared->global.logFormat);
-    // These two belong to how the master was started and stay as they are until it ends.
-    prepared->global.pid = global_.pid;
-    prepared->global.daemonize = global_.daemonize;
-    global_ = prepared->global;
-    monitor_ = prepared->monitor;
-    announceReload(prepared->pools, before);
-    listeners_.applyChanges();
-    crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
-    pools_.renew(std::move(prepared->pools), {drainDeadline(global_), global_.processMax},
-                 [this](const PoolSet::Report& report) { reloaded(report); });
-}
-
-/// The whole new configuration with its sockets and logs, or nothing: then all is as before.
-std::optional<Prepared> Master::prepareReload(const std::set<std::string>& before) {
-    auto prepared = prepare(invocation_, log_, files_, false);
-    if (!prepared) {
-        return std::nullopt;
-    }
-    if (auto limited = applyGlobalLimits(prepared->global); !limited) {
-        log_.error(limited.error().text());
-        return std::nullopt;
-    }
-    if (!takeRights(prepared->global, prepared->pools)) {
-        return std::nullopt;
-    }
-    if (auto opened = openListeners(prepared->pools); !opened) {
-        log_.error(opened.error().text());
-        listeners_.keepOnly(before);
-        return std::nullopt;
-    }
-    if (auto opened = files_.open(prepared->global); !opened) {
-        log_.error(opened.error().text());
-        listeners_.keepOnly(pools_.addresses());
-        return std::nullopt;
-    }
-    return prepared;
-}
-
-/// The lines of php-fpm's sequence, which log parsers wait for.
-void Master::announceReload(const std::vector<PoolPlan>& plans,
-                            std::set<std::string> addresses) const {
-    log_.notice(fmt::format("reloading: a new generation of {} pool{} starts beside the old one",
-                            plans.size(), plans.size() == 1 ? "" : "s"));
-    for (const PoolPlan& plan : plans) {
-        const config::PoolSettings& pool = plan.inputs.pool;
-        for (const std::string& address : {pool.listen, pool.statusListen}) {
-            if (addresses.erase(address) > 0) {
-                listeners_.announceOpen(address);
-            }
-        }
-    }
-    // php-fpm inherits all sockets, and closes those of removed pools when it knows them.
-    for (const std::string& address : addresses) {
-        listeners_.announceOpen(address);
-    }
-    log_.notice(fmt::format("fpm is running, pid {}", ::getpid()));
-}
-
-void Master::reloadIfWanted() {
-    if (reloadWanted_ && state_ == State::serving && !pools_.isRenewing()) {
-        reload();
-    }
-}
-
-void Master::reloaded(const PoolSet::Report& report) {
-    listeners_.keepOnly(pools_.addresses());
-    if (report.failed > 0) {
-        log_.error(fmt::format("{} of {} pools could not be renewed", report.failed,
-                               report.failed + report.ready));
-    }
-    announceReady();
-    if (reloadWanted_) {
-        reload();
-    }
-}
-
 // Crashes while a reload is on its way say nothing about the workers it brings.
 void Master::workerCrashed() {
-    if (state_ != State::serving || reloadWanted_ || pools_.isRenewing() ||
+    if (state_ != State::serving || wanted_ || pools_.isRenewing() ||
         !crashes_.note(monotonicNs())) {
         return;
     }
     log_.warning(
         fmt::format("failed processes threshold ({} in {} sec) is reached, initiating reload",
                     crashes_.threshold(), crashes_.intervalSeconds()));
-    reload();
+    reload({.everything = true});
 }
 
 // --- End ------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@
 #include "master/log_files.h"
 #include "master/pool_set.h"
 #include "master/preparation.h"
+#include "master/reload_order.h"
 #include "master/service_manager.h"
 
 namespace muster::master {
@@ -42,13 +43,23 @@ class Master {
     [[nodiscard]] static const char* stateName(State state);
     bool takeRights(const config::GlobalSettings& global, std::vector<PoolPlan>& plans);
     Result<void> openListeners(std::vector<PoolPlan>& plans);
-    void announceReload(const std::vector<PoolPlan>& plans, std::set<std::string> addresses) const;
     void announceReady();
     void started(const PoolSet::Report& report);
-    void reload();
-    [[nodiscard]] std::optional<Prepared> prepareReload(const std::set<std::string>& before);
+
+    // Reload (reload.cpp).
+    void reload(ReloadOrder order);
     void reloadIfWanted();
+    void carryOut(ReloadOrder order);
+    [[nodiscard]] std::optional<Prepared> prepareReload(const ReloadOrder& order,
+                                                        const std::set<std::string>& before);
+    void takeGlobals(const Prepared& prepared);
+    void chooseFromFiles(std::vector<PoolPlan> plans, const ReloadOrder& order);
+    void chooseFromRunning(const ReloadOrder& order);
+    [[nodiscard]] bool knowsPools(const ReloadOrder& order) const;
+    void announceReload(std::set<std::string> addresses) const;
     void reloaded(const PoolSet::Report& report);
+    void concludeReload();
+
     void workerCrashed();
     void onSignals();
     void onSignal(int signal);
@@ -73,7 +84,10 @@ class Master {
     MonitorPlan monitor_;
     config::GlobalSettings global_;
     State state_ = State::starting;
-    bool reloadWanted_ = false;
+    std::optional<ReloadOrder> wanted_;            ///< for when what goes on now is through
+    std::vector<ReloadOrder::OnOutcome> waiting_;  ///< for the reload under way
+    ReloadOutcome outcome_;                        ///< … of which this is known so far
+    PoolSet::Renewal renewal_;                     ///< … and which is to do this
     CrashRecord crashes_;
     std::vector<pid_t> bornWith_;  ///< started before the exec of this program
     int exitStatus_ = kExitOk;

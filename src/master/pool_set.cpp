@@ -33,43 +33,23 @@ PoolSet::PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files, Events ev
     : loop_(&loop), log_(&log), files_(&files), events_(std::move(events)) {}
 
 PoolSet::Pool* PoolSet::find(const std::string& name) {
-    const auto found = std::find_if(pools_.begin(), pools_.end(),
-                                    [&](const Pool& pool) { return pool.name == name; });
-    return found == pools_.end() ? nullptr : &*found;
-}
-
-template <typename Visit>
-void PoolSet::forEachGeneration(Visit&& visit) {
-    for (Pool& pool : pools_) {
-        if (pool.current) {
-            visit(*pool.current);
-        }
-        if (pool.incoming) {
-            visit(*pool.incoming);
-        }
-        for (Incarnation& incarnation : pool.leaving) {
-            visit(incarnation);
-        }
-    }
+    return const_cast<Pool*>(std::as_const(*this).find(name));
 }
 
 // --- Renewal --------------------------------------------------------------------------------
 
-void PoolSet::renew(std::vector<PoolPlan> plans, const Limits& limits, OnSettled settled) {
+void PoolSet::renew(Renewal renewal, const Limits& limits, OnSettled settled) {
     settled_ = std::move(settled);
     report_ = {};
     drainDeadline_ = limits.drainDeadline;
-    openAccounts(plans, limits.processMax);
-    for (Pool& pool : pools_) {
-        const bool wanted = std::any_of(plans.begin(), plans.end(), [&](const PoolPlan& plan) {
-            return plan.inputs.pool.name == pool.name;
-        });
-        if (!wanted) {
-            pool.plan.reset();
-            pool.restart.cancel();
+    for (const std::string& name : renewal.resumed) {
+        if (Pool* pool = find(name)) {
+            pool->paused = false;
         }
     }
-    for (PoolPlan& plan : plans) {
+    markUnwanted(renewal);
+    openAccounts(renewal.plans, limits.processMax);
+    for (PoolPlan& plan : renewal.plans) {
         Pool* pool = find(plan.inputs.pool.name);
         if (pool == nullptr) {
             pool = &pools_.emplace_back();
@@ -80,11 +60,57 @@ void PoolSet::renew(std::vector<PoolPlan> plans, const Limits& limits, OnSettled
             pool->plan = plan;
         }
         pool->restart.cancel();
-        pool->renewing = true;
-        waiting_.push_back(std::move(plan));
+        if (!pool->paused) {
+            pool->renewing = true;
+            waiting_.push_back(std::move(plan));
+        }
+    }
+    for (const std::string& name : renewal.paused) {
+        if (Pool* pool = find(name)) {
+            pause(*pool);
+        }
     }
     launchNext();
     settleIfDone();
+}
+
+void PoolSet::markUnwanted(const Renewal& renewal) {
+    for (Pool& pool : pools_) {
+        const bool wanted =
+            renewal.kept.contains(pool.name) ||
+            std::any_of(renewal.plans.begin(), renewal.plans.end(),
+                        [&](const PoolPlan& plan) { return plan.inputs.pool.name == pool.name; });
+        if (!wanted) {
+            pool.plan.reset();
+            pool.restart.cancel();
+        }
+    }
+}
+
+// Its socket stays open: who comes meanwhile waits in the kernel's queue.
+void PoolSet::pause(Pool& pool) {
+    pool.paused = true;
+    pool.restart.cancel();
+    pool.renewing = true;
+    if (pool.incoming) {  // after a crash
+        pool.incoming->generation->kill();
+    }
+    if (pool.current) {
+        pool.carried = pool.current->generation->handOn();
+        Incarnation gone = std::move(*pool.current);
+        pool.current.reset();
+        leave(pool, std::move(gone), DrainMode::stop);
+    }
+    account_.forget(pool.name);
+    pausedIfGone(pool);
+}
+
+void PoolSet::pausedIfGone(Pool& pool) {
+    if (pool.paused && pool.renewing && pool.leaving.empty() && !pool.incoming) {
+        pool.renewing = false;
+        ++report_.ready;
+        settleIfDone();
+    }
 }
 
 milliseconds PoolSet::longestRenewal(std::size_t pools) {
@@ -211,6 +237,10 @@ void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
     if (stopping_) {
         return;
     }
+    if (pool.paused) {
+        pausedIfGone(pool);
+        return;
+    }
     account_.withdraw(pool.name);
     shareRoom();
     log_->error(fmt::format("[pool {}] the new manager did not start: {}{}", pool.name, why,
@@ -218,6 +248,7 @@ void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
     if (pool.renewing) {
         pool.renewing = false;
         ++report_.failed;
+        report_.failures[pool.name] = why;
     }
     if (!pool.current && pool.plan) {
         scheduleRestart(pool);
@@ -271,9 +302,14 @@ bool PoolSet::onDeath(pid_t pid, int status) {
             if (pool->current) {
                 pool->current->generation->addTotals(leaving->generation->handOnRest());
             }
+            if (pool->paused) {
+                scoreboard::addTotals(pool->carried, leaving->generation->handOnRest());
+            }
             pool->leaving.erase(leaving);
             if (pool->isOver()) {
                 pools_.erase(pool);
+            } else {
+                pausedIfGone(*pool);
             }
             return true;
         }
@@ -362,114 +398,6 @@ bool PoolSet::empty() const {
     return std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
         return !pool.current && !pool.incoming && pool.leaving.empty();
     });
-}
-
-// --- Logs and sockets -----------------------------------------------------------------------
-
-// Same number, so that a restart of this plan inherits the new file.
-Result<void> PoolSet::reopen(UniqueFd& log, const std::string& failure, const std::string& path) {
-    const auto file = files_->openLog(failure, path);
-    if (!file) {
-        return tl::make_unexpected(file.error());
-    }
-    return ::dup3(file->get(), log.get(), O_CLOEXEC) < 0 ? errnoError(failure) : Result<void>{};
-}
-
-void PoolSet::reopenLogs() {
-    std::set<UniqueFd*> reopened;
-    bool anyReopened = false;
-    forEachGeneration([&](Incarnation& incarnation) {
-        UniqueFd* accessLog = incarnation.plan.accessLog.get();
-        const std::string& path = incarnation.plan.inputs.pool.accessLog;
-        if (accessLog != nullptr && reopened.insert(accessLog).second) {
-            auto done = reopen(*accessLog, "failed to open access log (" + path + ")", path);
-            if (done) {
-                log_->debug("open access log (" + path + ")");
-                anyReopened = true;
-            } else {
-                log_->error(done.error().text());
-                log_->error("unable to re-opened access log file");
-            }
-        }
-        UniqueFd* slowLog = incarnation.plan.slowLog.get();
-        if (slowLog != nullptr && reopened.insert(slowLog).second) {
-            const std::string& slow = incarnation.plan.inputs.pool.slowlog;
-            if (auto done = reopen(*slowLog, "unable to open slowlog (" + slow + ")", slow);
-                !done) {
-                log_->error(done.error().text());
-            }
-        }
-        const auto sent = incarnation.generation->sendLogs(
-            {.errorLog = files_->target(),
-             .accessLog = accessLog != nullptr ? accessLog->get() : -1,
-             .slowLog = slowLog != nullptr ? slowLog->get() : -1,
-             .syslog = files_->syslog()});
-        if (!sent) {
-            // One that has just ended needs none; how it ended is said when it is reaped.
-            const bool gone = sent.error().code == std::errc::broken_pipe;
-            log_->write(gone ? LogLevel::debug : LogLevel::error,
-                        fmt::format("[pool {}] manager {} could not be given its logs: {}",
-                                    incarnation.plan.inputs.pool.name,
-                                    incarnation.generation->pid(), sent.error().text()));
-        }
-    });
-    if (anyReopened) {
-        log_->notice("access log file re-opened");
-    }
-}
-
-std::set<std::string> PoolSet::addresses() const {
-    std::set<std::string> all;
-    const auto add = [&all](const PoolPlan& plan) {
-        all.insert(plan.inputs.pool.listen);
-        if (plan.statusListener >= 0) {
-            all.insert(plan.inputs.pool.statusListen);
-        }
-    };
-    for (const Pool& pool : pools_) {
-        if (pool.current) {
-            add(pool.current->plan);
-        } else if (pool.plan) {
-            add(*pool.plan);
-        }
-        if (pool.incoming) {
-            add(pool.incoming->plan);
-        }
-    }
-    return all;
-}
-
-Activity PoolSet::activity() const {
-    Activity sum;
-    const auto addProcesses = [&sum](const Incarnation& incarnation) {
-        const auto seen = incarnation.generation->observe();
-        sum.active += seen.active;
-        sum.idle += seen.idle;
-        return seen.totals;
-    };
-    const auto addTotals = [&sum](const scoreboard::Totals& totals) {
-        sum.requests += totals.requests;
-        sum.slowRequests += totals.slowRequests;
-    };
-    for (const Pool& pool : pools_) {
-        addTotals(pool.current ? addProcesses(*pool.current) : pool.carried);
-        if (pool.incoming) {
-            addProcesses(*pool.incoming);  // it counts from where the current one stands
-        }
-        for (const Incarnation& leaving : pool.leaving) {
-            addProcesses(leaving);
-            addTotals(leaving.generation->rest());
-        }
-    }
-    return sum;
-}
-
-std::size_t PoolSet::sharedMemory() const {
-    std::size_t bytes = 0;
-    for (const Pool& pool : pools_) {
-        bytes += pool.current ? pool.current->generation->sharedMemory() : 0;
-    }
-    return bytes;
 }
 
 }  // namespace muster::master

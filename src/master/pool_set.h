@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ class PoolSet {
     struct Report {
         int ready = 0;
         int failed = 0;
+        std::map<std::string, std::string> failures;  ///< why, by pool
     };
     using OnSettled = std::function<void(const Report&)>;
 
@@ -44,9 +46,16 @@ class PoolSet {
         std::chrono::milliseconds drainDeadline{0};
         int processMax = 0;  ///< 0: unlimited
     };
-    /// Begins to bring every pool to its plan; pools without one are drained and forgotten.
-    /// `settled` is called once when all have switched or failed. One renewal at a time.
-    void renew(std::vector<PoolPlan> plans, const Limits& limits, OnSettled settled);
+    struct Renewal {
+        std::vector<PoolPlan> plans{};    ///< of the pools that get a new generation
+        std::set<std::string> kept{};     ///< these go on as they are
+        std::set<std::string> paused{};   ///< of those: drained, and not started before they are
+        std::set<std::string> resumed{};  ///< … here
+    };
+    /// Begins to bring every pool to its plan; pools that are named nowhere are drained and
+    /// forgotten. `settled` is called once when all have switched, failed or drained. One renewal
+    /// at a time.
+    void renew(Renewal renewal, const Limits& limits, OnSettled settled);
     [[nodiscard]] bool isRenewing() const { return static_cast<bool>(settled_); }
     /// No renewal of so many pools takes longer: each has its deadline.
     [[nodiscard]] static std::chrono::milliseconds longestRenewal(std::size_t pools);
@@ -56,6 +65,14 @@ class PoolSet {
     /// A pid from waitpid: true when it was a manager of ours.
     bool onDeath(pid_t pid, int status);
 
+    /// The pools there are, without those that are to go.
+    [[nodiscard]] std::vector<std::string> names() const;
+    /// What a pool runs by; null: there is no such pool.
+    [[nodiscard]] const PoolPlan* planOf(const std::string& name) const;
+    /// The process in force; nothing while there is none.
+    [[nodiscard]] std::optional<pid_t> managerOf(const std::string& name) const;
+    [[nodiscard]] bool isPaused(const std::string& name) const;
+
     /// Graceful stop of everything; renewals and restarts end.
     void drainAll(std::chrono::milliseconds deadline);
     void terminateAll();
@@ -63,8 +80,11 @@ class PoolSet {
     void killOverdue();
     [[nodiscard]] bool empty() const;
 
-    /// Opens every access and slow log again and hands all logs to the managers.
-    void reopenLogs();
+    /// Opens every access and slow log again and hands all logs to the managers; false when one
+    /// could not be opened.
+    bool reopenLogs();
+    /// Hands the logs as they are now to all managers.
+    void sendLogs();
 
     /// Addresses that some generation, or one about to be restarted, listens on.
     [[nodiscard]] std::set<std::string> addresses() const;
@@ -89,6 +109,7 @@ class PoolSet {
         std::optional<PoolPlan> plan;  ///< what a restart uses; empty: the pool is to go
         scoreboard::Totals carried;    ///< what a manager that died had counted
         bool renewing = false;         ///< part of the renewal that goes on
+        bool paused = false;           ///< has a plan, and no generation on purpose
         int failures = 0;              ///< starts that failed or died young, in a row
         EventLoop::Watch restart;
 
@@ -99,6 +120,11 @@ class PoolSet {
     };
 
     Pool* find(const std::string& name);
+    [[nodiscard]] const Pool* find(const std::string& name) const;
+    void markUnwanted(const Renewal& renewal);
+    void pause(Pool& pool);
+    void pausedIfGone(Pool& pool);
+    void sendLogs(Incarnation& incarnation);
     void launchNext();
     void launch(Pool& pool, PoolPlan plan);
     void onMessage(Pool& pool, Generation& generation, const manager::ControlMessage& message);
@@ -119,7 +145,19 @@ class PoolSet {
     void shareRoom();
 
     template <typename Visit>
-    void forEachGeneration(Visit&& visit);
+    void forEachGeneration(Visit&& visit) {
+        for (Pool& pool : pools_) {
+            if (pool.current) {
+                visit(*pool.current);
+            }
+            if (pool.incoming) {
+                visit(*pool.incoming);
+            }
+            for (Incarnation& incarnation : pool.leaving) {
+                visit(incarnation);
+            }
+        }
+    }
 
     EventLoop* loop_;
     log::ErrorLog* log_;

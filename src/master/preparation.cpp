@@ -9,6 +9,7 @@
 
 #include "log/access_format.h"
 #include "master/identities.h"
+#include "master/pool_changes.h"
 
 namespace muster::master {
 namespace {
@@ -257,9 +258,11 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
     }
     bool processed = outcome.processed;
     if (processed) {
+        const std::string ini = iniState(invocation.line);
         for (const config::PoolSettings& pool : outcome.configuration.pools) {
             auto plan = planPool(invocation, global, pool, log, files);
             if (plan) {
+                plan->iniState = ini;
                 prepared.pools.push_back(std::move(*plan));
             } else {
                 processed = false;

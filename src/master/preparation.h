@@ -37,6 +37,7 @@ struct PoolPlan {
     std::shared_ptr<UniqueFd> slowLog;    ///< the same
     int listener = -1;                    ///< borrowed from Listeners
     int statusListener = -1;              ///< the same for pm.status_listen; -1: none
+    std::string iniState;                 ///< of PHP's ini files when it was made (pool_changes.h)
 };
 
 struct Prepared {

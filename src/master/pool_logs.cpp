@@ -1,0 +1,77 @@
+// PoolSet's part that opens access and slow logs again and hands logs to the managers.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "master/pool_set.h"
+
+namespace muster::master {
+
+bool PoolSet::reopenLogs() {
+    std::set<UniqueFd*> seen;
+    bool anyReopened = false;
+    bool allReopened = true;
+    forEachGeneration([&](Incarnation& incarnation) {
+        const config::PoolSettings& pool = incarnation.plan.inputs.pool;
+        UniqueFd* accessLog = incarnation.plan.accessLog.get();
+        if (accessLog != nullptr && seen.insert(accessLog).second) {
+            const auto done = reopen(
+                *accessLog, "failed to open access log (" + pool.accessLog + ")", pool.accessLog);
+            if (done) {
+                log_->debug("open access log (" + pool.accessLog + ")");
+                anyReopened = true;
+            } else {
+                log_->error(done.error().text());
+                log_->error("unable to re-opened access log file");
+                allReopened = false;
+            }
+        }
+        UniqueFd* slowLog = incarnation.plan.slowLog.get();
+        if (slowLog != nullptr && seen.insert(slowLog).second) {
+            const auto done =
+                reopen(*slowLog, "unable to open slowlog (" + pool.slowlog + ")", pool.slowlog);
+            if (!done) {
+                log_->error(done.error().text());
+                allReopened = false;
+            }
+        }
+        sendLogs(incarnation);
+    });
+    if (anyReopened) {
+        log_->notice("access log file re-opened");
+    }
+    return allReopened;
+}
+
+// Same number, so that a restart of this plan inherits the new file.
+Result<void> PoolSet::reopen(UniqueFd& log, const std::string& failure, const std::string& path) {
+    const auto file = files_->openLog(failure, path);
+    if (!file) {
+        return tl::make_unexpected(file.error());
+    }
+    return ::dup3(file->get(), log.get(), O_CLOEXEC) < 0 ? errnoError(failure) : Result<void>{};
+}
+
+void PoolSet::sendLogs() {
+    forEachGeneration([this](Incarnation& incarnation) { sendLogs(incarnation); });
+}
+
+void PoolSet::sendLogs(Incarnation& incarnation) {
+    const UniqueFd* accessLog = incarnation.plan.accessLog.get();
+    const UniqueFd* slowLog = incarnation.plan.slowLog.get();
+    const auto sent =
+        incarnation.generation->sendLogs({.errorLog = files_->target(),
+                                          .accessLog = accessLog != nullptr ? accessLog->get() : -1,
+                                          .slowLog = slowLog != nullptr ? slowLog->get() : -1,
+                                          .syslog = files_->syslog()});
+    if (!sent) {
+        // One that has just ended needs none; how it ended is said when it is reaped.
+        const bool gone = sent.error().code == std::errc::broken_pipe;
+        log_->write(gone ? LogLevel::debug : LogLevel::error,
+                    fmt::format("[pool {}] manager {} could not be given its logs: {}",
+                                incarnation.plan.inputs.pool.name, incarnation.generation->pid(),
+                                sent.error().text()));
+    }
+}
+
+}  // namespace muster::master

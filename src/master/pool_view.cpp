@@ -1,0 +1,94 @@
+// PoolSet's part that answers questions about the pools and changes nothing.
+#include <algorithm>
+
+#include "master/pool_set.h"
+
+namespace muster::master {
+
+const PoolSet::Pool* PoolSet::find(const std::string& name) const {
+    const auto found = std::find_if(pools_.begin(), pools_.end(),
+                                    [&](const Pool& pool) { return pool.name == name; });
+    return found == pools_.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> PoolSet::names() const {
+    std::vector<std::string> all;
+    for (const Pool& pool : pools_) {
+        if (pool.plan) {
+            all.push_back(pool.name);
+        }
+    }
+    return all;
+}
+
+const PoolPlan* PoolSet::planOf(const std::string& name) const {
+    const Pool* pool = find(name);
+    return pool != nullptr && pool->plan ? &*pool->plan : nullptr;
+}
+
+std::optional<pid_t> PoolSet::managerOf(const std::string& name) const {
+    const Pool* pool = find(name);
+    return pool != nullptr && pool->current ? std::optional(pool->current->generation->pid())
+                                            : std::nullopt;
+}
+
+bool PoolSet::isPaused(const std::string& name) const {
+    const Pool* pool = find(name);
+    return pool != nullptr && pool->paused;
+}
+
+std::set<std::string> PoolSet::addresses() const {
+    std::set<std::string> all;
+    const auto add = [&all](const PoolPlan& plan) {
+        all.insert(plan.inputs.pool.listen);
+        if (plan.statusListener >= 0) {
+            all.insert(plan.inputs.pool.statusListen);
+        }
+    };
+    for (const Pool& pool : pools_) {
+        if (pool.current) {
+            add(pool.current->plan);
+        } else if (pool.plan) {
+            add(*pool.plan);
+        }
+        if (pool.incoming) {
+            add(pool.incoming->plan);
+        }
+    }
+    return all;
+}
+
+Activity PoolSet::activity() const {
+    Activity sum;
+    const auto addProcesses = [&sum](const Incarnation& incarnation) {
+        const auto seen = incarnation.generation->observe();
+        sum.active += seen.active;
+        sum.idle += seen.idle;
+        return seen.totals;
+    };
+    const auto addTotals = [&sum](const scoreboard::Totals& totals) {
+        sum.requests += totals.requests;
+        sum.slowRequests += totals.slowRequests;
+    };
+    for (const Pool& pool : pools_) {
+        addTotals(pool.current ? addProcesses(*pool.current) : pool.carried);
+        if (pool.incoming) {
+            addProcesses(*pool.incoming);  // it counts from where the current one stands
+        }
+        for (const Incarnation& leaving : pool.leaving) {
+            addProcesses(leaving);
+            addTotals(leaving.generation->rest());
+        }
+    }
+    return sum;
+}
+
+std::size_t PoolSet::sharedMemory() const {
+    std::size_t bytes = 0;
+    for (const Pool& pool : pools_) {
+        bytes += pool.current ? pool.current->generation->sharedMemory() : 0;
+    }
+    return bytes;
+}
+
+}  // namespace muster::master
