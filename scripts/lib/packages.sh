@@ -7,7 +7,7 @@
 declare -rA packages_of=(
     [build]="cmake ninja-build g++ pkg-config ccache libevent-dev libinih-dev libspdlog-dev
         libfmt-dev libexpected-dev nlohmann-json3-dev libgtest-dev libgmock-dev php8.2-dev
-        libphp8.2-embed libacl1-dev libapparmor-dev libcap-dev libsystemd-dev python3"
+        libphp8.2-embed libacl1-dev libapparmor-dev libcap-dev libcli11-dev libsystemd-dev python3"
     [run]="nginx curl procps php8.2-fpm php8.2-opcache php8.2-mbstring php8.2-xml php8.2-sqlite3"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck python3-pytest
         libfcgi-bin php8.2-cli dokuwiki acl iproute2 apache2 haproxy lighttpd caddy

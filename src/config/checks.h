@@ -45,7 +45,11 @@ void checkLogLimit(CheckContext& context);
 void checkProcessMax(CheckContext& context);
 void checkEventsMechanism(CheckContext& context);  ///< once the error log is open
 void checkSystemdInterval(CheckContext& context);
+void checkControlSocket(CheckContext& context);
 void checkPriority(CheckContext& context);  ///< of the master and of pools
+
+// identity_checks.cpp
+void checkControlUsers(CheckContext& context);
 
 // process_checks.cpp
 void checkProcessManager(CheckContext& context);

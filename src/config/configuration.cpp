@@ -13,6 +13,24 @@
 namespace muster::config {
 namespace {
 
+/// Beside the pid file unless it is written where, or that there is none: the word no is an empty
+/// value by the time it is here.
+std::string controlSocketPath(const GlobalSettings& global, const Marks& marks,
+                              const std::string& prefix) {
+    constexpr std::string_view kPidSuffix = ".pid";
+    if (!global.controlSocket.empty()) {
+        return absolutePath(global.controlSocket, prefix, kStateDirectory);
+    }
+    if (global.pid.empty() || marks.written.contains("control.socket")) {
+        return {};
+    }
+    std::string path = global.pid;
+    if (path.ends_with(kPidSuffix)) {
+        path.erase(path.size() - kPidSuffix.size());
+    }
+    return path + ".ctl";
+}
+
 void makeGlobalPathsAbsolute(GlobalSettings& global, const Marks& marks,
                              const ReadOptions& options) {
     if (!global.pid.empty() || marks.written.contains("pid")) {
@@ -21,6 +39,7 @@ void makeGlobalPathsAbsolute(GlobalSettings& global, const Marks& marks,
     if (lowered(global.errorLog) != kSyslog) {
         global.errorLog = absolutePath(global.errorLog, options.prefix, kStateDirectory);
     }
+    global.controlSocket = controlSocketPath(global, marks, options.prefix);
 }
 
 void makePoolPathsAbsolute(PoolSettings& pool, const ReadOptions& options) {

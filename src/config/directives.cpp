@@ -71,6 +71,14 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Accepted so that php-fpm's files work; libevent always chooses the mechanism itself."},
     {"systemd_interval", Scope::global, Type::seconds, &G::systemdInterval, "10s", kTime,
      "How often the state is told to systemd. 0: never.", checkSystemdInterval},
+    {"control.socket", Scope::global, Type::text, &G::controlSocket,
+     "the pid file's path with .ctl in place of .pid", "a path, or no",
+     "Unix socket that musterctl talks to; no: none, and none without a pid file unless a path is "
+     "given here. A relative path starts at /var, or at -p.", checkControlSocket,
+     DumpStyle::ownDirective},
+    {"control.allowed_users", Scope::global, Type::text, &G::controlAllowedUsers, "none", kNames,
+     "Users who may use the control socket beside root and the master's own user.",
+     checkControlUsers, DumpStyle::ownDirective},
 
     {"prefix", Scope::pool, Type::text, &P::prefix, "none", "the path of an existing directory",
      "Directory that relative paths of the pool start at. A relative one starts at /usr, or at -p.",

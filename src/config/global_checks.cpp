@@ -1,4 +1,6 @@
 // Rules on the values of [global], and on priorities.
+#include <sys/un.h>
+
 #include <algorithm>
 #include <array>
 
@@ -47,6 +49,21 @@ void checkSystemdInterval(CheckContext& context) {
     if (context.global.systemdInterval.value_or(0) < 0) {
         context.global.systemdInterval.reset();
     }
+}
+
+/// A default that does not fit is no reason to refuse anything: there is no such socket then.
+void checkControlSocket(CheckContext& context) {
+    constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
+    std::string& path = context.global.controlSocket;
+    if (path.size() <= kLongest) {
+        return;
+    }
+    if (context.written("control.socket")) {
+        context.report(LogLevel::error, "the path of control.socket is too long",
+                       context.found("control.socket", path) + ", expected at most " +
+                           std::to_string(kLongest) + " bytes");
+    }
+    path.clear();
 }
 
 void checkPriority(CheckContext& context) {

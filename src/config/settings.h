@@ -55,6 +55,8 @@ struct GlobalSettings {
     int rlimitCore = 0;  ///< bytes; 0: leave alone, kUnlimited
     std::string eventsMechanism = "epoll";
     std::optional<int> systemdInterval;  ///< unset: 10; 0: no status messages
+    std::string controlSocket;           ///< absolute path; empty: none
+    std::string controlAllowedUsers;     ///< names and numbers, separated by commas
 
     [[nodiscard]] LogLevel effectiveLogLevel() const { return logLevel.value_or(LogLevel::notice); }
 };

@@ -329,8 +329,8 @@ std::size_t ErrorLog::longestLine() const {
     return state_->format.syslog ? kLongestSyslogText : std::numeric_limits<std::size_t>::max();
 }
 
-void ErrorLog::setListener(Listener listener) {
-    state_->listener = std::move(listener);
+ErrorLog::Listener ErrorLog::setListener(Listener listener) {
+    return std::exchange(state_->listener, std::move(listener));
 }
 
 void ErrorLog::write(LogLevel level, std::string_view text) {

@@ -50,7 +50,8 @@ class ErrorLog {
 
     using Listener = std::function<void(LogLevel, std::string_view)>;
     /// Hears every message that is written, whatever the level of the log; empty: nobody does.
-    void setListener(Listener listener);
+    /// Returns who did before.
+    Listener setListener(Listener listener);
 
     /// One message is one line: control characters but tab are written as \xHH (in a worker they
     /// pass: its manager sees to that).

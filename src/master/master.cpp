@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "base/clock.h"
+#include "base/identity.h"
+#include "config/text.h"
 #include "master/orphans.h"
 #include "master/pid_file.h"
 #include "master/process_limits.h"
@@ -33,6 +36,7 @@ Master::Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files
       listeners_(log_, std::move(inherited)),
       pools_(loop_, log_, files_, {[this] { reloadIfWanted(); }, [this] { workerCrashed(); }}),
       service_(loop_, log_, [this] { return pools_.activity(); }),
+      control_(loop_, log_, *this),
       bornWith_(ownChildren()) {}
 
 const char* Master::stateName(State state) {
@@ -72,6 +76,7 @@ int Master::run(Prepared prepared) {
         return kExitConfiguration;
     }
     files_.launched();
+    openControl();
     log_.notice(fmt::format("fpm is running, pid {}", ::getpid()));
     crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
     pools_.renew({.plans = std::move(prepared.pools)}, {drainDeadline(global_), global_.processMax},
@@ -201,14 +206,52 @@ bool Master::mayEnter(State wanted, const char* name) {
     return true;
 }
 
-void Master::reopenLogs() {
-    if (auto reopened = files_.reopen(); reopened) {
+bool Master::reopenLogs() {
+    const auto reopened = files_.reopen();
+    if (reopened) {
         log_.notice("error log file re-opened");
     } else {
         log_.error(reopened.error().text());
         log_.error("unable to re-opened error log file");
     }
-    pools_.reopenLogs();
+    return pools_.reopenLogs() && reopened;
+}
+
+// --- The control socket ----------------------------------------------------------------------
+
+void Master::openControl() {
+    std::set<uid_t> users;
+    for (const std::string& name : config::splitAtCommas(global_.controlAllowedUsers)) {
+        if (isNumericId(name)) {
+            users.insert(static_cast<uid_t>(std::strtoul(name.c_str(), nullptr, 10)));
+        } else if (const auto user = findUser(name)) {
+            users.insert(user->uid);
+        }
+    }
+    // The service is worth more than its remote control.
+    if (auto open = control_.socket().listen(global_.controlSocket, std::move(users)); !open) {
+        log_.warning("there is no control socket: " + open.error().text());
+    }
+}
+
+Operations::CheckResult Master::check() {
+    CheckResult result;
+    auto before = log_.setListener([&result](LogLevel level, std::string_view text) {
+        if (level >= LogLevel::warning) {
+            result.problems.emplace_back(text);
+        }
+    });
+    auto read = prepare(invocation_, log_, files_, false);
+    result.ok = read && resolveUsers(invocation_, read->pools, log_);
+    log_.setListener(std::move(before));
+    return result;
+}
+
+std::string Master::stateText() const {
+    if (state_ > State::serving) {
+        return stateName(state_);
+    }
+    return state_ == State::starting ? "starting" : pools_.isRenewing() ? "reloading" : "serving";
 }
 
 void Master::reap() {

@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "base/signals.h"
 #include "log/error_log.h"
+#include "master/control_commands.h"
 #include "master/daemonize.h"
 #include "master/emergency.h"
 #include "master/exit_status.h"
@@ -27,7 +28,7 @@
 
 namespace muster::master {
 
-class Master {
+class Master final : private Operations {
   public:
     /// All but `loop`, `signals` and `inherited` is borrowed.
     Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, EventLoop loop,
@@ -47,7 +48,7 @@ class Master {
     void started(const PoolSet::Report& report);
 
     // Reload (reload.cpp).
-    void reload(ReloadOrder order);
+    void reload(ReloadOrder order) override;
     void reloadIfWanted();
     void carryOut(ReloadOrder order);
     [[nodiscard]] std::optional<Prepared> prepareReload(const ReloadOrder& order,
@@ -55,6 +56,7 @@ class Master {
     void takeGlobals(const Prepared& prepared);
     void chooseFromFiles(std::vector<PoolPlan> plans, const ReloadOrder& order);
     void chooseFromRunning(const ReloadOrder& order);
+    [[nodiscard]] bool staysPaused(const std::string& pool, const ReloadOrder& order) const;
     [[nodiscard]] bool knowsPools(const ReloadOrder& order) const;
     void announceReload(std::set<std::string> addresses) const;
     void reloaded(const PoolSet::Report& report);
@@ -66,7 +68,15 @@ class Master {
     void finish();
     void terminate();
     [[nodiscard]] bool mayEnter(State wanted, const char* name);
-    void reopenLogs();
+    bool reopenLogs() override;
+
+    // The rest of what the control socket asks for.
+    CheckResult check() override;
+    const PoolSet& pools() const override { return pools_; }
+    std::string stateText() const override;
+    const std::string& configFile() const override { return invocation_.configFile; }
+    void openControl();
+
     void reap();
     void logUnknownChild(pid_t pid, const std::string& exit);
     void endIfDone();
@@ -81,6 +91,7 @@ class Master {
     Listeners listeners_;
     PoolSet pools_;
     ServiceManager service_;
+    ControlCommands control_;
     MonitorPlan monitor_;
     config::GlobalSettings global_;
     State state_ = State::starting;

@@ -72,6 +72,24 @@ class PoolSet {
     /// The process in force; nothing while there is none.
     [[nodiscard]] std::optional<pid_t> managerOf(const std::string& name) const;
     [[nodiscard]] bool isPaused(const std::string& name) const;
+    /// Of the generation in force; nothing while there is none.
+    [[nodiscard]] std::optional<scoreboard::PoolSnapshot> snapshotOf(const std::string& name) const;
+
+    struct Leaving {
+        pid_t manager = 0;
+        std::uint32_t active = 0;
+    };
+    /// One pool as an operator sees it.
+    struct View {
+        std::string name;
+        const char* state = "";          ///< serving, starting, renewing, paused or failed
+        const PoolPlan* plan = nullptr;  ///< borrowed until the next change
+        std::optional<pid_t> manager;
+        std::optional<scoreboard::PoolSnapshot> snapshot;
+        int failures = 0;  ///< starts that failed or died young, in a row
+        std::vector<Leaving> leaving;
+    };
+    [[nodiscard]] std::vector<View> views() const;
 
     /// Graceful stop of everything; renewals and restarts end.
     void drainAll(std::chrono::milliseconds deadline);
@@ -121,6 +139,7 @@ class PoolSet {
 
     Pool* find(const std::string& name);
     [[nodiscard]] const Pool* find(const std::string& name) const;
+    [[nodiscard]] static const char* stateOf(const Pool& pool);
     void markUnwanted(const Renewal& renewal);
     void pause(Pool& pool);
     void pausedIfGone(Pool& pool);

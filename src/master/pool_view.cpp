@@ -37,6 +37,45 @@ bool PoolSet::isPaused(const std::string& name) const {
     return pool != nullptr && pool->paused;
 }
 
+std::optional<scoreboard::PoolSnapshot> PoolSet::snapshotOf(const std::string& name) const {
+    const Pool* pool = find(name);
+    return pool != nullptr && pool->current ? std::optional(pool->current->generation->observe())
+                                            : std::nullopt;
+}
+
+const char* PoolSet::stateOf(const Pool& pool) {
+    if (pool.paused) {
+        return "paused";
+    }
+    if (pool.current) {
+        return pool.incoming ? "renewing" : "serving";
+    }
+    return pool.incoming ? "starting" : "failed";
+}
+
+std::vector<PoolSet::View> PoolSet::views() const {
+    std::vector<View> all;
+    for (const Pool& pool : pools_) {
+        if (!pool.plan) {
+            continue;
+        }
+        View& view = all.emplace_back();
+        view.name = pool.name;
+        view.state = stateOf(pool);
+        view.plan = pool.current ? &pool.current->plan : &*pool.plan;
+        view.failures = pool.failures;
+        if (pool.current) {
+            view.manager = pool.current->generation->pid();
+            view.snapshot = pool.current->generation->observe();
+        }
+        for (const Incarnation& leaving : pool.leaving) {
+            view.leaving.push_back(
+                {leaving.generation->pid(), leaving.generation->observe().active});
+        }
+    }
+    return all;
+}
+
 std::set<std::string> PoolSet::addresses() const {
     std::set<std::string> all;
     const auto add = [&all](const PoolPlan& plan) {

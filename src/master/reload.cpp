@@ -31,7 +31,7 @@ void Master::reload(ReloadOrder order) {
     if (state_ > State::serving) {
         [[maybe_unused]] const bool refused = !mayEnter(State::serving, "reloading");
         for (const auto& answer : order.waiting) {
-            answer({.ok = false, .problems = {"muster is stopping"}, .pools = {}});
+            answer({.ok = false, .error = "the service is stopping"});
         }
         return;
     }
@@ -66,9 +66,12 @@ void Master::carryOut(ReloadOrder order) {
     auto prepared = prepareReload(order, before);
     if (!prepared) {
         listeners_.forgetChanges();
-        log_.error("the reload is refused, the running configuration stays in force");
-        service_.refused();
         outcome_.ok = false;
+        outcome_.error = "the reload is refused, the running configuration stays in force";
+        outcome_.pools.clear();
+        log_.setListener({});
+        log_.error(outcome_.error);
+        service_.refused();
         concludeReload();
         return;
     }
@@ -105,6 +108,7 @@ std::optional<Prepared> Master::prepareReload(const ReloadOrder& order,
         chooseFromFiles(std::move(prepared.pools), order);
     }
     chooseFromRunning(order);
+    renewal_.resumed = order.resumed;
     if (!knowsPools(order)) {
         return std::nullopt;
     }
@@ -133,7 +137,7 @@ void Master::chooseFromFiles(std::vector<PoolPlan> plans, const ReloadOrder& ord
         const auto manager = pools_.managerOf(name);
         if (running == nullptr) {
             outcome_.pools[name] = "added";
-        } else if (pools_.isPaused(name)) {
+        } else if (staysPaused(name, order)) {
             outcome_.pools[name] = "paused";
         } else if (order.everything || !manager || changeOf(*running, *manager, plan)) {
             outcome_.pools[name] = "renewed";
@@ -150,6 +154,10 @@ void Master::chooseFromFiles(std::vector<PoolPlan> plans, const ReloadOrder& ord
     }
 }
 
+bool Master::staysPaused(const std::string& pool, const ReloadOrder& order) const {
+    return pools_.isPaused(pool) && !order.resumed.contains(pool);
+}
+
 /// Pools that the files have no say in: renewed by the settings in force, or kept.
 void Master::chooseFromRunning(const ReloadOrder& order) {
     const auto isPlanned = [this](const std::string& name) {
@@ -160,9 +168,13 @@ void Master::chooseFromRunning(const ReloadOrder& order) {
         if (isPlanned(name) || outcome_.pools[name] == "removed") {
             continue;
         }
-        if (order.forces(name)) {
+        if (order.paused.contains(name)) {
+            renewal_.kept.insert(name);
+            renewal_.paused.insert(name);
+            outcome_.pools[name] = "paused";
+        } else if (order.forces(name)) {
             renewal_.plans.push_back(*pools_.planOf(name));
-            outcome_.pools[name] = pools_.isPaused(name) ? "paused" : "renewed";
+            outcome_.pools[name] = staysPaused(name, order) ? "paused" : "renewed";
         } else {
             renewal_.kept.insert(name);
         }
@@ -186,7 +198,9 @@ bool Master::knowsPools(const ReloadOrder& order) const {
         }
     };
     std::for_each(order.named.begin(), order.named.end(), check);
-    std::for_each(order.restarted.begin(), order.restarted.end(), check);
+    for (const std::set<std::string>* names : {&order.restarted, &order.paused, &order.resumed}) {
+        std::for_each(names->begin(), names->end(), check);
+    }
     for (const auto& [name, count] : order.maxChildren) {
         check(name);
     }
@@ -205,11 +219,16 @@ void Master::takeGlobals(const Prepared& prepared) {
     global_.daemonize = daemonize;
     monitor_ = prepared.monitor;
     crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
+    openControl();
 }
 
 /// The lines of php-fpm's sequence, which log parsers wait for.
 void Master::announceReload(std::set<std::string> addresses) const {
     const std::size_t count = renewal_.plans.size();
+    if (count == 0) {
+        log_.notice("reloading: no pool gets a new generation");
+        return;
+    }
     log_.notice(fmt::format("reloading: a new generation of {} pool{} starts beside the old one",
                             count, count == 1 ? "" : "s"));
     for (const PoolPlan& plan : renewal_.plans) {
@@ -235,6 +254,7 @@ void Master::reloaded(const PoolSet::Report& report) {
     }
     for (const auto& [pool, why] : report.failures) {
         outcome_.ok = false;
+        outcome_.error = "not every pool could be renewed";
         outcome_.pools[pool] = "failed: " + why;
     }
     announceReady();

@@ -13,8 +13,9 @@ namespace muster::master {
 
 struct ReloadOutcome {
     bool ok = true;
+    std::string error{};                  ///< in a few words, unless ok
     std::vector<std::string> problems{};  ///< lines of the error log, warnings and worse
-    /// By pool: "renewed", "added", "removed", "unchanged", "paused", "failed: why".
+    /// By pool: "renewed", "added", "removed", "unchanged", "paused" or "failed: why".
     std::map<std::string, std::string> pools{};
 };
 
@@ -25,6 +26,8 @@ struct ReloadOrder {
     bool changed = false;                      ///< every pool that changed; new and removed ones
     std::set<std::string> named{};             ///< these if they changed
     std::set<std::string> restarted{};         ///< these by the settings in force
+    std::set<std::string> paused{};            ///< these are drained, and stay away
+    std::set<std::string> resumed{};           ///< … until here
     std::map<std::string, int> maxChildren{};  ///< these with another pm.max_children
     std::vector<OnOutcome> waiting{};
 
@@ -35,7 +38,7 @@ struct ReloadOrder {
         return everything || changed || named.contains(pool);
     }
     [[nodiscard]] bool forces(const std::string& pool) const {
-        return everything || restarted.contains(pool) || maxChildren.contains(pool);
+        return restarted.contains(pool) || maxChildren.contains(pool) || resumed.contains(pool);
     }
 
     void add(ReloadOrder other) {
@@ -43,6 +46,15 @@ struct ReloadOrder {
         changed = changed || other.changed;
         named.merge(other.named);
         restarted.merge(other.restarted);
+        // Of contradicting orders the last counts.
+        for (const std::string& pool : other.paused) {
+            resumed.erase(pool);
+        }
+        for (const std::string& pool : other.resumed) {
+            paused.erase(pool);
+        }
+        paused.merge(other.paused);
+        resumed.merge(other.resumed);
         for (auto& [pool, count] : other.maxChildren) {
             maxChildren[pool] = count;
         }

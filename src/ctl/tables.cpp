@@ -1,0 +1,127 @@
+// Columns as wide as their widest cell.
+#include "ctl/tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/escape.h"
+
+namespace muster::ctl {
+namespace {
+
+using nlohmann::json;
+using Row = std::vector<std::string>;
+
+/// Control bytes of hostile URIs do nothing to the terminal.
+std::string printable(const std::string& text) {
+    std::string result;
+    for (const char c : text) {
+        if (isControl(c)) {
+            appendEscaped(result, c);
+        } else {
+            result += c;
+        }
+    }
+    return result;
+}
+
+std::string cell(const json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end() || found->is_null() || *found == "") {
+        return "-";
+    }
+    return found->is_string() ? printable(found->get<std::string>()) : found->dump();
+}
+
+std::string secondsCell(const json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end() || !found->is_number()) {
+        return "-";
+    }
+    const double seconds = found->get<double>();
+    if (seconds < 60) {
+        return fmt::format("{:.3f}s", seconds);
+    }
+    const auto whole = static_cast<long>(seconds);
+    return whole < 3600 ? fmt::format("{}m{:02}s", whole / 60, whole % 60)
+                        : fmt::format("{}h{:02}m", whole / 3600, whole % 3600 / 60);
+}
+
+std::string aligned(const std::vector<Row>& rows) {
+    std::vector<std::size_t> widths;
+    for (const Row& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            widths[i] = std::max(widths[i], row[i].size());
+        }
+    }
+    std::string text;
+    for (const Row& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            line += fmt::format("{:<{}}  ", row[i], widths[i]);
+        }
+        line.erase(line.find_last_not_of(' ') + 1);
+        text += line + "\n";
+    }
+    return text;
+}
+
+std::string leavingCell(const json& pool) {
+    const auto found = pool.find("leaving");
+    return found == pool.end() || found->empty() ? "-" : std::to_string(found->size());
+}
+
+}  // namespace
+
+std::string statusTable(const json& status) {
+    std::string text =
+        fmt::format("muster {}, pid {}, {}, {}\n\n", cell(status, "version"), cell(status, "pid"),
+                    cell(status, "state"), cell(status, "config"));
+    std::vector<Row> rows = {{"POOL", "STATE", "PM", "ACTIVE", "IDLE", "MAX", "QUEUE", "ACCEPTED",
+                              "SLOW", "LEAVING", "MANAGER", "LISTEN"}};
+    for (const json& pool : status.value("pools", json::array())) {
+        rows.push_back({cell(pool, "name"), cell(pool, "state"), cell(pool, "pm"),
+                        cell(pool, "active"), cell(pool, "idle"), cell(pool, "max_children"),
+                        cell(pool, "listen_queue"), cell(pool, "accepted_conn"),
+                        cell(pool, "slow_requests"), leavingCell(pool), cell(pool, "manager"),
+                        cell(pool, "listen")});
+    }
+    return text + aligned(rows);
+}
+
+std::string workersTable(const json& workers) {
+    std::vector<Row> rows = {
+        {"PID", "STATE", "AGE", "REQUESTS", "DURATION", "MEMORY", "METHOD", "URI", "SCRIPT"}};
+    for (const json& worker : workers.value("workers", json::array())) {
+        std::string uri = cell(worker, "uri");
+        if (const std::string query = cell(worker, "query"); query != "-") {
+            uri += "?" + query;
+        }
+        rows.push_back({cell(worker, "pid"), cell(worker, "state"),
+                        secondsCell(worker, "since_seconds"), cell(worker, "requests"),
+                        secondsCell(worker, "request_seconds"), cell(worker, "memory_peak"),
+                        cell(worker, "method"), uri, cell(worker, "script")});
+    }
+    return aligned(rows);
+}
+
+std::string outcomeText(const json& answer) {
+    std::string text;
+    for (const json& problem : answer.value("problems", json::array())) {
+        text += printable(problem.is_string() ? problem.get<std::string>() : problem.dump()) + "\n";
+    }
+    std::vector<Row> rows;
+    const json result = answer.value("result", json::object());
+    const json pools = result.value("pools", json::object());
+    for (const auto& [pool, what] : pools.items()) {
+        rows.push_back({printable(pool), what.is_string() ? what.get<std::string>() : what.dump()});
+    }
+    text += aligned(rows);
+    return text.empty() && answer.value("ok", false) ? "ok\n" : text;
+}
+
+}  // namespace muster::ctl

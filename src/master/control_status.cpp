@@ -1,0 +1,95 @@
+// Snapshots as JSON. Texts are bytes from outside; who writes the JSON sees to their encoding.
+#include "master/control_status.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/clock.h"
+#include "master/control_commands.h"
+
+namespace muster::master {
+
+using nlohmann::json;
+
+namespace {
+
+double seconds(std::uint64_t fromNs, std::uint64_t toNs) {
+    return toNs > fromNs ? static_cast<double>(toNs - fromNs) / 1e9 : 0;
+}
+
+json countsOf(const scoreboard::PoolSnapshot& pool) {
+    return {{"idle", pool.idle},
+            {"active", pool.active},
+            {"max_children", pool.maxChildren},
+            {"listen_queue", pool.listenPending},
+            {"listen_queue_len", pool.listenLimit},
+            {"accepted_conn", pool.totals.requests},
+            {"slow_requests", pool.totals.slowRequests},
+            {"max_children_reached", pool.totals.maxChildrenReached},
+            {"max_active_processes", pool.totals.maxActive},
+            {"max_listen_queue", pool.totals.maxListenQueue},
+            {"memory_peak", pool.totals.memoryPeak}};
+}
+
+json poolOf(const PoolSet::View& view) {
+    const config::PoolSettings& settings = view.plan->inputs.pool;
+    json pool = {{"name", view.name},
+                 {"state", view.state},
+                 {"pm", config::processManagerName(settings.pm)},
+                 {"listen", settings.listen},
+                 {"manager", view.manager ? json(*view.manager) : json()},
+                 {"failed_starts", view.failures},
+                 {"leaving", json::array()}};
+    for (const PoolSet::Leaving& leaving : view.leaving) {
+        pool["leaving"].push_back({{"manager", leaving.manager}, {"active", leaving.active}});
+    }
+    if (view.snapshot) {
+        pool.update(countsOf(*view.snapshot));
+    }
+    return pool;
+}
+
+json workerOf(const scoreboard::WorkerSnapshot& worker, const scoreboard::PoolSnapshot& pool) {
+    const scoreboard::RequestFacts& facts = worker.facts;
+    const bool idle =
+        worker.stage == scoreboard::Stage::idle || worker.stage == scoreboard::Stage::starting;
+    return {{"pid", worker.pid},
+            {"state", scoreboard::stageName(worker.stage)},
+            {"since_seconds", seconds(worker.startedNs, pool.takenNs)},
+            {"requests", facts.requests},
+            {"request_seconds", idle ? static_cast<double>(facts.durationNs) / 1e9
+                                     : seconds(facts.acceptedNs, pool.takenNs)},
+            {"method", facts.method},
+            {"uri", facts.uri},
+            {"query", facts.query},
+            {"user", facts.user},
+            {"script", facts.script},
+            {"content_length", facts.contentLength},
+            {"memory_peak", facts.memoryPeak}};
+}
+
+}  // namespace
+
+json statusOf(const Operations& operations) {
+    json pools = json::array();
+    for (const PoolSet::View& view : operations.pools().views()) {
+        pools.push_back(poolOf(view));
+    }
+    return {{"pid", ::getpid()},
+            {"version", MUSTER_VERSION},
+            {"state", operations.stateText()},
+            {"config", operations.configFile()},
+            {"pools", std::move(pools)}};
+}
+
+json workersOf(const scoreboard::PoolSnapshot& pool) {
+    json workers = json::array();
+    for (const scoreboard::WorkerSnapshot& worker : pool.workers) {
+        workers.push_back(workerOf(worker, pool));
+    }
+    return {{"pool", pool.name}, {"workers", std::move(workers)}};
+}
+
+}  // namespace muster::master
