@@ -19,6 +19,8 @@ namespace {
 
 /// How much a peer may go on sending after its answer.
 constexpr std::size_t kDrainBytes = std::size_t{8} << 20;
+/// How long a body in a hurry may pause.
+constexpr std::uint64_t kMomentNs = 20 * kNsPerMs;
 /// What a peer that was interrupted gets instead of its Patience.
 constexpr std::uint64_t kShortDrainNs = 100 * kNsPerMs;
 
@@ -67,6 +69,7 @@ struct ServerConnection::State {
     bool answered = false;  ///< something was said that must arrive
     bool keepAlive = false;
     bool aborted = false;
+    bool hurried = false;  ///< the body must come at once
     // What a signal handler looks at or changes.
     volatile bool finished = true;
     volatile std::sig_atomic_t interrupted = 0;
@@ -199,7 +202,7 @@ void ServerConnection::open(UniqueFd fd) {
     s.fd = std::move(fd);
     s.reader.reset();
     s.problem = "";
-    s.peerClosed = s.answered = s.keepAlive = s.aborted = false;
+    s.peerClosed = s.answered = s.keepAlive = s.aborted = s.hurried = false;
     s.finished = true;
     s.bodyBytes = 0;
 }
@@ -232,7 +235,7 @@ HeadOutcome ServerConnection::readHead() {
     switch (progress) {
         case RequestReader::Progress::request:
             s.keepAlive = s.reader.wantsKeepAlive();
-            s.finished = s.aborted = false;
+            s.finished = s.aborted = s.hurried = false;
             s.interrupted = 0;
             s.bodyBytes = 0;
             s.writer.begin(s.fd.get(), s.reader.requestId());
@@ -298,6 +301,10 @@ std::size_t ServerConnection::readBody(char* buffer, std::size_t n) {
         if (progress == RequestReader::Progress::ended) {
             break;
         }
+        if (replied && s.hurried && progress == RequestReader::Progress::needMore &&
+            !waitReadable(s.fd.get(), s.deadlineIn(kMomentNs))) {
+            break;
+        }
         if (!replied || progress == RequestReader::Progress::aborted ||
             progress == RequestReader::Progress::violation ||
             (total < n && s.receive(0) != Receipt::bytes)) {
@@ -307,6 +314,10 @@ std::size_t ServerConnection::readBody(char* buffer, std::size_t n) {
     }
     s.bodyBytes += total;
     return total;
+}
+
+void ServerConnection::hurryBody() {
+    state_->hurried = true;
 }
 
 bool ServerConnection::aborted() const {

@@ -80,6 +80,9 @@ class ServerConnection {
     /// Body bytes: n of them unless STDIN ends before (or the peer aborts, see aborted()), so
     /// less than n means the end. Never delivers beyond the empty STDIN record; remembers the end.
     [[nodiscard]] std::size_t readBody(char* buffer, std::size_t n);
+    /// For the rest of this request readBody() waits for each piece only a moment: a body that has
+    /// not come by then ends there, and is not aborted().
+    void hurryBody();
     /// ABORT_REQUEST, a vanished peer or a protocol violation amid the body.
     [[nodiscard]] bool aborted() const;
 

@@ -109,6 +109,9 @@ class RequestIo {
     virtual fastcgi::Params& params() noexcept = 0;
     /// Body bytes; 0 at the end of STDIN. Bounding by CONTENT_LENGTH is the runtime's business.
     virtual std::size_t readBody(char* buffer, std::size_t n) noexcept = 0;
+    /// From now on readBody() waits for each piece only a moment: a body that has not come by then
+    /// ends there.
+    virtual void hurryBody() noexcept = 0;
     /// True when the body ended by an abort or a broken connection instead of an empty STDIN.
     virtual bool bodyAborted() noexcept = 0;
     /// False: the peer is gone.

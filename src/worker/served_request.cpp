@@ -126,6 +126,10 @@ std::size_t ServedRequest::readBody(char* buffer, std::size_t n) noexcept {
     return connection_->readBody(buffer, n);
 }
 
+void ServedRequest::hurryBody() noexcept {
+    connection_->hurryBody();
+}
+
 bool ServedRequest::bodyAborted() noexcept {
     return connection_->aborted();
 }

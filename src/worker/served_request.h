@@ -34,6 +34,7 @@ class ServedRequest final : public RequestIo {
 
     fastcgi::Params& params() noexcept override;
     std::size_t readBody(char* buffer, std::size_t n) noexcept override;
+    void hurryBody() noexcept override;
     bool bodyAborted() noexcept override;
     bool writeStdout(const char* data, std::size_t n) noexcept override;
     bool writeStderr(const char* data, std::size_t n) noexcept override;

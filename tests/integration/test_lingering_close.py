@@ -4,6 +4,8 @@ Closing a socket with unread bytes resets the connection: TCP then forgets what 
 and a unix socket's peer gets an error. Each test leaves bytes unread on purpose. (php-fpm loses nothing
 either, but waits without limit for its peer to close: most of these tests would stand still.)"""
 
+import hashlib
+import os
 import signal
 import socket
 import time
@@ -29,9 +31,7 @@ def kind_of_socket(request):
 
 @pytest.fixture(name="pool")
 def pool_of_one(arena, daemon, listen):
-    # So small that fastcgi_finish_request() does not wait for a body first, to keep it.
-    small = {"php_admin_value[post_max_size]": "1"}
-    daemon.configure({"www": {**listen, **small, "pm.max_children": "1"}}).start()
+    daemon.configure({"www": {**listen, "pm.max_children": "1"}}).start()
     return daemon
 
 
@@ -152,6 +152,37 @@ def test_answer_before_the_end_of_its_upload(arena, pool, keep):
         connection.half_close()
         connection.read_record()
     pool.assert_serves()
+
+
+@both_users
+@pytest.mark.parametrize("keep", [False, True], ids=["close", "keep"])
+def test_an_early_answer_waits_for_no_body(arena, pool, keep):
+    """The peer sends its body only when it has its answer; the script wants that body."""
+    code = "<?php echo 'early'; fastcgi_finish_request(); file_get_contents('php://input');"
+    early = arena.script("withheld.php", code)
+    more = {"CONTENT_LENGTH": "300000", "REQUEST_METHOD": "PUT"}
+    with f.Connection(pool.address(), 15) as connection:
+        flags = f.KEEP_CONN if keep else 0
+        connection.send(f.begin(flags=flags) + f.params_stream(pool.params(early, more=more)))
+        answer = connection.read_response()
+        assert answer.text == "early" and answer.ended
+    pool.assert_serves()
+
+
+@both_users
+def test_a_body_that_was_sent_is_there_behind_an_early_answer(arena, pool):
+    written = f"{arena.scratch}/written"
+    early = arena.script(
+        "late.php",
+        "<?php echo 'early'; fastcgi_finish_request();"
+        f" file_put_contents('{written}.new', md5(file_get_contents('php://input')));"
+        f" rename('{written}.new', '{written}');",
+    )
+    body = bytes(range(256)) * 4096
+    assert pool.get(early, method="PUT", body=body).text == "early"
+    wait_until(lambda: os.path.exists(written), "the script has read its body")
+    with open(written, encoding="ascii") as file:
+        assert file.read() == hashlib.md5(body).hexdigest()
 
 
 def test_answer_before_a_stop(arena, daemon, listen):

@@ -51,13 +51,16 @@ void addHeader(zval* headers, const Params::Entry& entry) noexcept {
 }
 
 /// Behind the end of the request nothing more can be read: what the script may still want of a
-/// body that is not larger than a form may be is taken now.
+/// body that is not larger than a form may be is taken now, as far as it is here. The response has
+/// left by then: a peer may wait for it before it goes on sending.
 void keepBody() noexcept {
     const auto limit = SG(post_max_size);
     if (state.bodyUntilEnd || SG(post_read) || SG(read_post_bytes) >= state.bodyLength ||
         (limit > 0 && state.bodyLength > limit)) {
         return;
     }
+    state.io->flush();
+    state.io->hurryBody();
     if (php_stream* input = php_stream_open_wrapper("php://input", "rb", 0, nullptr)) {
         char block[SAPI_POST_BLOCK_SIZE];
         while (php_stream_read(input, block, sizeof block) > 0) {

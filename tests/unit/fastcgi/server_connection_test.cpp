@@ -245,6 +245,19 @@ TEST_F(Conversation, last_record_of_an_upload_is_waited_for) {
     EXPECT_TRUE(connection_.isOpen());
 }
 
+TEST_F(Conversation, body_in_a_hurry_is_what_is_here) {
+    const std::string whole =
+        encodeRequest({{"REQUEST_METHOD", "PUT"}, {"CONTENT_LENGTH", "100"}}, "half", true, 1);
+    say(whole.substr(0, whole.size() - kHeaderSize));
+    ASSERT_EQ(next(), HeadOutcome::request);
+    connection_.hurryBody();
+    EXPECT_EQ(body(100), "half");
+    EXPECT_FALSE(connection_.aborted());
+    say(whole.substr(whole.size() - kHeaderSize));
+    EXPECT_EQ(body(100), "") << "more of it may come yet";
+    EXPECT_FALSE(connection_.aborted());
+}
+
 TEST_F(Conversation, end_of_body_is_remembered) {
     say(request(true, "body"));
     ASSERT_EQ(next(), HeadOutcome::request);
