@@ -276,9 +276,10 @@ def test_names_in_lines_of_timeouts(programs, who):
             lines = served.neutral(served.bytes_of(daemon.log), daemon)
             if daemon.is_oracle:
                 lines = escaped(lines)
-            lines = [line for line in lines if "execution timed out" in line or "exited on" in line]
+            # How the workers then end is another matter: soft-timeout.
+            lines = [line for line in lines if "execution timed out" in line]
             records.append({"lines": sorted(set(lines))})
-            assert len(records[-1]["lines"]) == 2 * len(cases)
+            assert len(records[-1]["lines"]) == len(cases)
         for task in asked:
             task.result()
     check(*records)

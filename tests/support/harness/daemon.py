@@ -145,9 +145,19 @@ class Daemon(Requests):
             if self._process is not None and self._process.pid == self.master:
                 self.exit_code = self._process.poll()
             elif processes.state(self.master) in (None, "Z"):
-                _, status = os.waitpid(self.master, 0)
-                self.exit_code = os.waitstatus_to_exitcode(status)
+                self.exit_code = self._collect()
         return self.exit_code
+
+    def _collect(self):
+        """The exit code of a dead master that is not this process's own child; None while it is
+        still the child of somebody who ends as well, and comes to us only then."""
+        try:
+            _, status = os.waitpid(self.master, 0)
+        except ChildProcessError:
+            if processes.state(self.master) == "Z":
+                return None
+            raise
+        return os.waitstatus_to_exitcode(status)
 
     def wait_exit(self, timeout=10.0):
         """For tests that end the master themselves: its exit code."""
