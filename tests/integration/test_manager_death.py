@@ -6,6 +6,7 @@ import time
 
 from harness import processes
 from harness.background import Load
+from harness.control import control_path
 from harness.fixtures import both_users
 from harness.program import environment_for_signals, muster_only
 from harness.waiting import wait_until
@@ -160,6 +161,7 @@ def test_running_request_outlives_a_killed_master(arena, daemon):
     os.remove(daemon.address())
     os.remove(daemon.address("other"))
     os.remove(daemon.pid_file)
+    os.remove(control_path(daemon))
 
 
 def test_noise_from_a_manager_does_not_harm_the_master(daemon):

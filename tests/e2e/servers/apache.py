@@ -70,7 +70,6 @@ class ApacheProxyPass(Apache):
 
 
 class ApacheTcp(Apache):
-    reuses_cut_uploads = True
     decodes_names = False
     name = "apache-tcp"
     file = "apache/muster-tcp.conf"

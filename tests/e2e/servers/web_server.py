@@ -27,7 +27,6 @@ class WebServer:
     logs_errors = True  # what PHP says on FastCGI's STDERR is in messages()
     measures_chunks = True  # a chunked body has a CONTENT_LENGTH
     largest_chunked = 400_000
-    reuses_cut_uploads = False  # connections whose request was answered before it was sent
     stop_signal = signal.SIGTERM
 
     def __init__(self, arena, address):
