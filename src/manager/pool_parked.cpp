@@ -126,7 +126,7 @@ StatusListener::Parts PoolManager::statusParts() {
     parts.rules = parts_.workers->peerRules;
     parts.refusals = &refusals_;
     parts.answer = [this](const fastcgi::Params& params) {
-        return statusAnswer(pool_, params, parts_.workers->runtime->poweredBy(), [this] {
+        return statusAnswer(pool_, params, parts_.workers->runtime->pageSettings(), [this] {
             [[maybe_unused]] const PoolLoad load = observe();  // the queue as it is now
             scoreboard::PoolSnapshot snapshot = scoreboard::takeSnapshot(*parts_.workers->segment);
             pen_.noteActive(snapshot.active);

@@ -17,29 +17,22 @@ RequestInfo infoOf(const fastcgi::Params& params) {
     return info;
 }
 
-std::string notFound(std::string_view poweredBy) {
-    std::string answer = "Status: 404 Not Found\r\n";
-    if (!poweredBy.empty()) {
-        answer.append(poweredBy).append("\r\n");
-    }
-    return answer + "Content-type: text/html; charset=UTF-8\r\n\r\nFile not found.\n";
-}
-
 }  // namespace
 
 std::string statusAnswer(const config::PoolSettings& pool, const fastcgi::Params& params,
-                         std::string_view poweredBy,
+                         const PageSettings& settings,
                          const std::function<scoreboard::PoolSnapshot()>& snapshot) {
     const RequestInfo info = infoOf(params);
     worker::PageResponse page;
     switch (worker::pageFor(pool, info)) {
         case worker::Page::none:
-            return notFound(poweredBy);
+            page = worker::notFoundPage(settings);
+            break;
         case worker::Page::ping:
-            page = worker::pingPage(pool, info, poweredBy);
+            page = worker::pingPage(pool, info, settings);
             break;
         case worker::Page::status:
-            page = worker::statusPage(pool, snapshot(), info, poweredBy);
+            page = worker::statusPage(pool, snapshot(), info, settings);
             break;
     }
     return page.headers + page.body;

@@ -11,12 +11,13 @@
 #include "config/settings.h"
 #include "fastcgi/params.h"
 #include "scoreboard/snapshot.h"
+#include "worker/runtime.h"
 
 namespace muster::manager {
 
-/// Everything for STDOUT: headers, the empty line, the body. `poweredBy`: a header line or empty.
+/// Everything for STDOUT: headers, the empty line, the body. `settings`: the runtime's.
 [[nodiscard]] std::string statusAnswer(const config::PoolSettings& pool,
-                                       const fastcgi::Params& params, std::string_view poweredBy,
+                                       const fastcgi::Params& params, const PageSettings& settings,
                                        const std::function<scoreboard::PoolSnapshot()>& snapshot);
 
 }  // namespace muster::manager

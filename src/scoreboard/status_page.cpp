@@ -88,14 +88,15 @@ struct FormatFacts {
     StatusFormat format;
     std::string_view key;  ///< of the query string
     const char* contentType;
+    bool takesCharset;
 };
 constexpr std::array kFormats = {
-    FormatFacts{StatusFormat::html, "html", "Content-type: text/html;charset=UTF-8"},
-    FormatFacts{StatusFormat::xml, "xml", "Content-type: text/xml;charset=UTF-8"},
-    FormatFacts{StatusFormat::json, "json", "Content-Type: application/json"},
+    FormatFacts{StatusFormat::html, "html", "text/html", true},
+    FormatFacts{StatusFormat::xml, "xml", "text/xml", true},
+    FormatFacts{StatusFormat::json, "json", "application/json", false},
     FormatFacts{StatusFormat::openMetrics, "openmetrics",
-                "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8"},
-    FormatFacts{StatusFormat::text, "", "Content-type: text/plain;charset=UTF-8"},
+                "application/openmetrics-text; version=1.0.0; charset=utf-8", false},
+    FormatFacts{StatusFormat::text, "", "text/plain", true},
 };
 
 // ---- the query string, as PHP would make $_GET of it ----
@@ -160,6 +161,7 @@ StatusPage renderStatus(const PoolSnapshot& snapshot, const StatusQuery& query,
     for (const FormatFacts& facts : kFormats) {
         if (facts.format == query.format) {
             page.contentType = facts.contentType;
+            page.takesCharset = facts.takesCharset;
         }
     }
     switch (query.format) {

@@ -14,7 +14,8 @@ namespace muster::scoreboard {
 enum class StatusFormat { html, xml, json, openMetrics, text };
 
 struct StatusPage {
-    std::string contentType;  ///< whole header line as php-fpm sends it for this format
+    std::string contentType;    ///< value of the header
+    bool takesCharset = false;  ///< the engine adds its default_charset
     std::string body;
 };
 

@@ -17,6 +17,30 @@ std::string optionalLine(std::string_view line) {
     return line.empty() ? std::string() : std::string(line).append(kEndOfLine);
 }
 
+/// Of a page that names its type, as the engine completes it.
+std::string typeLine(std::string_view type, const PageSettings& settings) {
+    return settings.charset.empty() ? "Content-Type: " + std::string(type) + "\r\n"
+                                    : "Content-type: " + std::string(type) +
+                                          ";charset=" + std::string(settings.charset) + "\r\n";
+}
+
+/// Of a page that names none.
+std::string defaultTypeLine(const PageSettings& settings) {
+    std::string line = "Content-type: " + std::string(settings.mimeType);
+    if (settings.mimeType.starts_with("text/") && !settings.charset.empty()) {
+        line.append("; charset=").append(settings.charset);
+    }
+    return line + "\r\n";
+}
+
+PageResponse errorPage(const char* status, const char* body, const PageSettings& settings) {
+    PageResponse page;
+    page.headers = std::string("Status: ") + status + "\r\n" + optionalLine(settings.poweredBy) +
+                   defaultTypeLine(settings) + "\r\n";
+    page.body = body;
+    return page;
+}
+
 scoreboard::PoolLimits limitsOf(const config::PoolSettings& pool) {
     const auto positive = [](int value) { return static_cast<std::uint64_t>(std::max(value, 0)); };
     return {positive(pool.maxRequests), positive(pool.requestTerminateTimeout),
@@ -49,21 +73,19 @@ bool isHead(const RequestInfo& info) {
     return info.method != nullptr && std::string_view(info.method) == "HEAD";
 }
 
-PageResponse timeoutPage(std::string_view poweredBy) {
-    PageResponse page;
-    page.headers = "Status: 504 Gateway Timeout\r\n" + optionalLine(poweredBy) +
-                   "Content-type: text/html; charset=UTF-8\r\n\r\n";
-    page.body = "The request took too long.\n";
-    return page;
+PageResponse timeoutPage(const PageSettings& settings) {
+    return errorPage("504 Gateway Timeout", "The request took too long.\n", settings);
+}
+
+PageResponse notFoundPage(const PageSettings& settings) {
+    return errorPage("404 Not Found", "File not found.\n", settings);
 }
 
 PageResponse pingPage(const config::PoolSettings& pool, const RequestInfo& info,
-                      std::string_view poweredBy) {
+                      const PageSettings& settings) {
     PageResponse page;
-    page.headers = optionalLine(poweredBy);
-    page.headers.append("Content-type: text/plain;charset=UTF-8\r\n")
-        .append(kNoCache)
-        .append(kEndOfLine);
+    page.headers = optionalLine(settings.poweredBy);
+    page.headers.append(typeLine("text/plain", settings)).append(kNoCache).append(kEndOfLine);
     if (!isHead(info)) {
         page.body = pool.pingResponse;
     }
@@ -71,17 +93,19 @@ PageResponse pingPage(const config::PoolSettings& pool, const RequestInfo& info,
 }
 
 PageResponse statusPage(const config::PoolSettings& pool, const scoreboard::PoolSnapshot& snapshot,
-                        const RequestInfo& info, std::string_view poweredBy) {
+                        const RequestInfo& info, const PageSettings& settings) {
     PageResponse page;
-    page.headers = optionalLine(poweredBy).append(kNoCache);
+    page.headers = optionalLine(settings.poweredBy).append(kNoCache);
     if (isHead(info)) {
         // php-fpm leaves HEAD before it has chosen a format.
-        page.headers.append("Content-type: text/html; charset=UTF-8\r\n");
+        page.headers.append(defaultTypeLine(settings));
     } else {
-        const char* query = info.query == nullptr ? "" : info.query;
+        const char* query = info.query == nullptr || !settings.readsQuery ? "" : info.query;
         auto rendered =
             scoreboard::renderStatus(snapshot, scoreboard::parseStatusQuery(query), limitsOf(pool));
-        page.headers.append(rendered.contentType).append(kEndOfLine);
+        page.headers.append(rendered.takesCharset
+                                ? typeLine(rendered.contentType, settings)
+                                : "Content-Type: " + rendered.contentType + "\r\n");
         page.body = std::move(rendered.body);
     }
     page.headers.append(kEndOfLine);

@@ -21,15 +21,16 @@ struct PageResponse {
     std::string body;     ///< empty for HEAD
 };
 
-/// `poweredBy`: a whole header line, or empty.
 [[nodiscard]] PageResponse pingPage(const config::PoolSettings& pool, const RequestInfo& info,
-                                    std::string_view poweredBy);
+                                    const PageSettings& settings);
 [[nodiscard]] PageResponse statusPage(const config::PoolSettings& pool,
                                       const scoreboard::PoolSnapshot& snapshot,
-                                      const RequestInfo& info, std::string_view poweredBy);
+                                      const RequestInfo& info, const PageSettings& settings);
 
 /// 504: what the client of a request that took too long gets. Body also for HEAD.
-[[nodiscard]] PageResponse timeoutPage(std::string_view poweredBy);
+[[nodiscard]] PageResponse timeoutPage(const PageSettings& settings);
+/// 404, as the engine's runtime says it of a script that is not there.
+[[nodiscard]] PageResponse notFoundPage(const PageSettings& settings);
 
 [[nodiscard]] bool isHead(const RequestInfo& info);
 

@@ -24,7 +24,7 @@
 
 namespace muster {
 
-inline constexpr std::uint32_t kRuntimeAbi = 2;
+inline constexpr std::uint32_t kRuntimeAbi = 3;
 
 /// What a runtime needs to load. Strings are copied by the runtime if it keeps them.
 struct RuntimeConfig {
@@ -141,6 +141,14 @@ class RequestIo {
     ~RequestIo() = default;
 };
 
+/// The engine's say in the headers of pages it does not make. Texts live until the next request.
+struct PageSettings {
+    std::string_view poweredBy{};             ///< "X-Powered-By: PHP/8.2.35", or empty
+    std::string_view charset = "UTF-8";       ///< default_charset; empty: none is named
+    std::string_view mimeType = "text/html";  ///< default_mimetype
+    bool readsQuery = true;                   ///< scripts find the query string in $_GET
+};
+
 enum class RunOutcome {
     served,
     broken,       ///< the runtime cannot go on in this process: the worker ends (exit code 70)
@@ -167,9 +175,8 @@ class Runtime {
     virtual RequestInfo resolve(RequestIo& io) noexcept = 0;
     /// Runs what resolve() decided, to the end of the response.
     virtual RunOutcome run(RequestIo& io) noexcept = 0;
-    /// "X-Powered-By: PHP/8.2.35", or empty when it is not to be shown: for pages the worker
-    /// itself answers.
-    virtual std::string_view poweredBy() noexcept = 0;
+    /// For pages that are answered without it: worker, and manager after load().
+    virtual PageSettings pageSettings() noexcept = 0;
     /// The request at hand has taken too long (RequestIo::timeIsUp()): end what runs as soon as
     /// possible, as by an error nobody can catch. Called by a signal handler, at any moment, also
     /// several times: async-signal-safe.

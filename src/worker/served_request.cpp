@@ -81,7 +81,7 @@ RunOutcome ServedRequest::runInTime(const RequestInfo& info) {
 
 std::string_view ServedRequest::timeoutPage(const RequestInfo& info) {
     if (timeoutPage_.empty()) {
-        const PageResponse page = worker::timeoutPage(inputs_->runtime->poweredBy());
+        const PageResponse page = worker::timeoutPage(inputs_->runtime->pageSettings());
         timeoutPage_ = page.headers + page.body;
         timeoutHeaders_ = page.headers.size();
     }
@@ -98,9 +98,9 @@ void ServedRequest::liftLimitUnlessTracked() {
 
 void ServedRequest::servePage(Page page, const RequestInfo& info) {
     scriptStarts();
-    const std::string_view poweredBy = inputs_->runtime->poweredBy();
+    const PageSettings settings = inputs_->runtime->pageSettings();
     const PageResponse response =
-        page == Page::ping ? pingPage(*inputs_->pool, info, poweredBy) : status(info, poweredBy);
+        page == Page::ping ? pingPage(*inputs_->pool, info, settings) : status(info, settings);
     writeStdout(response.headers.data(), response.headers.size());
     writeStdout(response.body.data(), response.body.size());
     pageHeaders_ = response.headers;
@@ -114,8 +114,8 @@ scoreboard::PoolSnapshot ServedRequest::lookAround() {
     return snapshot;
 }
 
-PageResponse ServedRequest::status(const RequestInfo& info, std::string_view poweredBy) {
-    return statusPage(*inputs_->pool, lookAround(), info, poweredBy);
+PageResponse ServedRequest::status(const RequestInfo& info, const PageSettings& settings) {
+    return statusPage(*inputs_->pool, lookAround(), info, settings);
 }
 
 fastcgi::Params& ServedRequest::params() noexcept {

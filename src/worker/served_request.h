@@ -61,7 +61,7 @@ class ServedRequest final : public RequestIo {
     void refuseKeepAliveWhenStopping();
     void servePage(Page page, const RequestInfo& info);
     scoreboard::PoolSnapshot lookAround();
-    PageResponse status(const RequestInfo& info, std::string_view poweredBy);
+    PageResponse status(const RequestInfo& info, const PageSettings& settings);
     void writeAccessLine(const RequestResult& result, std::uint64_t durationNs);
     [[nodiscard]] std::string_view header(std::string_view name) const;
 

@@ -24,6 +24,19 @@ POOLS = {
         "ping.response": "'a <b> & c'",
         "php_admin_flag[expose_php]": "off",
     },
+    # The engine's settings for types and charsets.
+    **{
+        name: {
+            "pm.status_path": "/status",
+            "ping.path": "/ping",
+            **{f"php_admin_value[{setting}]": value for setting, value in settings.items()},
+        }
+        for name, settings in {
+            "latin": {"default_charset": "iso-8859-1", "default_mimetype": "text/x"},
+            "bare": {"default_charset": '""', "default_mimetype": "image/png"},
+            "blind": {"variables_order": "ES"},
+        }.items()
+    },
     "tcp": {
         "listen": "tcp",
         "listen.backlog": "33",
@@ -133,6 +146,14 @@ def test_missing_parameters(both, missing, path):
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_odd_settings(both, path, method):
     same(both, lambda daemon: page(daemon, path, "odd", [COUNTED], method=method))
+
+
+@pytest.mark.parametrize("query", ["", "html&full", "json", "xml"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/status", "/ping", "/missing.php"])
+@pytest.mark.parametrize("pool", ["latin", "bare", "blind"])
+def test_engine_settings(both, pool, path, method, query):
+    same(both, lambda daemon: page(daemon, path, pool, [COUNTED], method=method, query=query))
 
 
 # A counter of OpenMetrics must be called …_total; see `open-metrics`.

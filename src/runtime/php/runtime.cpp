@@ -75,8 +75,17 @@ class PhpRuntime final : public Runtime {
 
     RunOutcome run(RequestIo& io) noexcept override { return runRequest(io, rules_); }
 
-    std::string_view poweredBy() noexcept override {
-        return PG(expose_php) ? std::string_view(poweredBy_) : std::string_view{};
+    PageSettings pageSettings() noexcept override {
+        const auto text = [](const char* value) {
+            return value == nullptr ? std::string_view{} : std::string_view(value);
+        };
+        PageSettings settings;
+        settings.poweredBy = PG(expose_php) ? std::string_view(poweredBy_) : std::string_view{};
+        settings.charset = text(SG(default_charset));
+        settings.mimeType = text(SG(default_mimetype));
+        settings.readsQuery =
+            text(PG(variables_order)).find_first_of("gG") != std::string_view::npos;
+        return settings;
     }
 
     void interrupt() noexcept override { interruptEngine(); }

@@ -96,7 +96,7 @@ class FakeRuntime final : public Runtime {
                : name == "/changed"   ? RunOutcome::changed
                                       : RunOutcome::served;
     }
-    std::string_view poweredBy() noexcept override { return {}; }
+    PageSettings pageSettings() noexcept override { return {}; }
     void interrupt() noexcept override {}
     void stopWorker() noexcept override {}
     Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }

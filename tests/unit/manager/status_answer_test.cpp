@@ -23,7 +23,7 @@ class StatusAnswerTest : public testing::Test {
         return ask(params);
     }
     std::string ask(const fastcgi::Params& params) {
-        return statusAnswer(pool_, params, "X-Powered-By: PHP/8.2.35", [this] {
+        return statusAnswer(pool_, params, {.poweredBy = "X-Powered-By: PHP/8.2.35"}, [this] {
             ++snapshots_;
             scoreboard::PoolSnapshot snapshot;
             snapshot.name = "www";

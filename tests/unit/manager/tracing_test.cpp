@@ -20,7 +20,7 @@ class FakeRuntime final : public Runtime {
     Result<void> startWorker() override { return {}; }
     RequestInfo resolve(RequestIo&) noexcept override { return {}; }
     RunOutcome run(RequestIo&) noexcept override { return RunOutcome::served; }
-    std::string_view poweredBy() noexcept override { return {}; }
+    PageSettings pageSettings() noexcept override { return {}; }
     void interrupt() noexcept override {}
     void stopWorker() noexcept override {}
     int describe(const RuntimeConfig&, Description) override { return 0; }

@@ -32,7 +32,9 @@ class FakeRuntime final : public Runtime {
         return info;
     }
     RunOutcome run(RequestIo& io) noexcept override { return script(io); }
-    std::string_view poweredBy() noexcept override { return "X-Powered-By: PHP/8.2.35"; }
+    PageSettings pageSettings() noexcept override {
+        return {.poweredBy = "X-Powered-By: PHP/8.2.35"};
+    }
     void interrupt() noexcept override {}
     void stopWorker() noexcept override {}
     Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }

@@ -20,7 +20,7 @@ class CountingRuntime final : public Runtime {
     Result<void> startWorker() override { return {}; }
     RequestInfo resolve(RequestIo&) noexcept override { return {}; }
     RunOutcome run(RequestIo&) noexcept override { return RunOutcome::served; }
-    std::string_view poweredBy() noexcept override { return {}; }
+    PageSettings pageSettings() noexcept override { return {}; }
     void interrupt() noexcept override { interrupts = interrupts + 1; }
     void stopWorker() noexcept override {}
     Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
