@@ -30,10 +30,12 @@ std::string printable(const std::string& text) {
 
 std::string cell(const json& object, const char* name) {
     const auto found = object.find(name);
-    if (found == object.end() || found->is_null() || *found == "") {
+    if (found == object.end() || found->is_null()) {
         return "-";
     }
-    return found->is_string() ? printable(found->get<std::string>()) : found->dump();
+    const std::string text =
+        found->is_string() ? printable(found->get<std::string>()) : found->dump();
+    return text.empty() ? "-" : text;
 }
 
 std::string secondsCell(const json& object, const char* name) {
