@@ -33,7 +33,7 @@ ENDS = {
     "exit in a shutdown function": "register_shutdown_function(function () { exit(4); });"
     "register_shutdown_function(function () { $GLOBALS['leaked'] = 1; });",
     "output buffer in an output callback": "ob_start(function ($t) { ob_start(); }); echo 'x';",
-    "fatal error": "$leaked = 1; function strlen() {}",
+    "fatal error": "$leaked = 1; eval('function strlen() {}');",
     "compile error": "eval('class Leaked { abstract function f(); }');",
     "parse error": "this is not php",
     "parse error in an include": "ob_start(); include __DIR__ . '/broken.php';",
@@ -58,13 +58,13 @@ ENDS = {
     "@ini_set('zlib.output_compression', '1'); @ini_set('memory_limit', '-1');"
     "set_time_limit(99); ignore_user_abort(true); error_reporting(0); ini_set('precision', '3');",
     "settings, then a fatal error": "ini_set('precision', '3'); ini_set('memory_limit', '64M');"
-    "ini_set('default_charset', 'x'); ini_set('include_path', '/x'); function strlen() {}",
+    "ini_set('default_charset', 'x'); ini_set('include_path', '/x'); eval('function strlen() {}');",
     "settings undone wrongly": "ini_set('precision', '3'); ini_restore('precision');"
     "ini_set('precision', '4');",
     "environment": "putenv('LEAK=1'); putenv('PATH'); putenv('TZ=Asia/Tokyo'); $_ENV['a'] = 1;"
     "$_SERVER['LEAK'] = 1; putenv('USER=root');",
     "environment, then a fatal error": "putenv('LEAK=1'); putenv('TZ=Asia/Tokyo');"
-    "function strlen() {}",
+    "eval('function strlen() {}');",
     "directory": "chdir('/tmp');",
     "directory in a shutdown function": "register_shutdown_function(fn() => chdir('/tmp'));",
     "directory in a destructor": "class Leaked { function __destruct() { chdir('/tmp'); } }"
@@ -75,7 +75,7 @@ ENDS = {
     "directory, then exit": "chdir('/tmp'); exit;",
     "umask": "umask(0);",
     "umask in a shutdown function": "register_shutdown_function(fn() => umask(0777));",
-    "umask, then a fatal error": "umask(0777); function strlen() {}",
+    "umask, then a fatal error": "umask(0777); eval('function strlen() {}');",
     "umask, then no memory": "umask(0); str_repeat('x', 1 << 26);",
     "locale": "setlocale(LC_ALL, 'C.UTF-8'); setlocale(LC_NUMERIC, ['de_DE.UTF-8', 'C.utf8']);"
     "locale_set_default('de_DE'); bindtextdomain('x', '/tmp'); setlocale(LC_CTYPE, 'C');"
@@ -101,7 +101,7 @@ ENDS = {
     "streams": "stream_wrapper_unregister('file'); stream_wrapper_unregister('data');"
     "stream_wrapper_register('leak', 'Leaked'); stream_filter_register('leak.*', 'php_user_filter');"
     "stream_context_set_default(['http' => ['user_agent' => 'leak']]); class Leaked {}",
-    "streams, then a fatal error": "stream_wrapper_unregister('file'); function strlen() {}",
+    "streams, then a fatal error": "stream_wrapper_unregister('file'); eval('function strlen() {}');",
     "descriptors": "$GLOBALS['f'] = []; for ($i = 0; $i < 50; $i++) $f[] = fopen('/dev/null', 'r');"
     "$f[] = tmpfile(); $f[] = fopen('php://temp/maxmemory:1', 'w+'); fwrite(end($f), 'text');"
     "$f[] = stream_socket_server('tcp://127.0.0.1:0'); $f[] = opendir('/');"
@@ -113,7 +113,7 @@ ENDS = {
     "locks": "$f = fopen($_GET['scratch'] . '/lock', 'c'); flock($f, LOCK_EX);"
     "$GLOBALS['keep'] = $f; sem_acquire(sem_get((int) $_GET['key']));",
     "locks, then a fatal error": "$f = fopen($_GET['scratch'] . '/lock', 'c'); flock($f, LOCK_EX);"
-    "sem_acquire(sem_get((int) $_GET['key'])); function strlen() {}",
+    "sem_acquire(sem_get((int) $_GET['key'])); eval('function strlen() {}');",
     "locks, then no memory": "$f = fopen($_GET['scratch'] . '/lock', 'c'); flock($f, LOCK_EX);"
     "sem_acquire(sem_get((int) $_GET['key'])); str_repeat('x', 1 << 26);",
     "session left open": "session_id('leak'); session_name('leak'); session_start();"
@@ -125,14 +125,17 @@ ENDS = {
     "function gc($a): int { return 0; } }); session_start(); $_SESSION['a'] = 1;",
     "session, then no memory": "session_id('leak'); session_start(); str_repeat('x', 1 << 26);",
     "children": "$p = proc_open(['true'], [], $pipes); $q = popen('true', 'r');"
+    "while (proc_get_status($p)['running']) { usleep(1000); }"
     "shell_exec('true &'); exec('true'); $GLOBALS['keep'] = [$p, $q];",
     "children, then a fatal error": "$p = proc_open(['true'], [['pipe', 'r']], $pipes);"
-    "function strlen() {}",
+    "while (proc_get_status($p)['running']) { usleep(1000); }"
+    "eval('function strlen() {}');",
     "children, then no memory": "$p = proc_open(['true'], [['pipe', 'r']], $pipes);"
+    "while (proc_get_status($p)['running']) { usleep(1000); }"
     "str_repeat('x', 1 << 26);",
     "random numbers": "mt_srand(42); srand(42); echo lcg_value();",
     "finished, then a fatal error": "echo 'x'; fastcgi_finish_request(); chdir('/'); ob_start();"
-    "header('X-Late: 1'); function strlen() {}",
+    "header('X-Late: 1'); eval('function strlen() {}');",
     "finished, then output": "fastcgi_finish_request(); echo str_repeat('x', 99999); flush();",
     "finished, then no memory": "fastcgi_finish_request(); umask(0); str_repeat('x', 1 << 26);",
     "late headers": "echo str_repeat('x', 70000); flush(); header('X-Late: 1');"
@@ -246,7 +249,7 @@ SCRIPTS = {
     "read.php": "echo 'read';",
     "exit.php": "ob_start(); exit(9);",
     "memory.php": "str_repeat('x', 1 << 26);",
-    "fatal.php": "function strlen() {}",
+    "fatal.php": "eval('function strlen() {}');",
     "half.php": "$f = fopen('php://input', 'r'); echo strlen(fread($f, 10));",
     "set.php": "ini_set('precision', '9'); ini_restore('precision'); ini_set('precision', '8');",
     "page.html": "",
