@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -23,7 +24,6 @@ struct Choice {
     std::string socket;
     bool asJson = false;
     double watchSeconds = 0;  ///< 0: once
-    json command;
 };
 
 std::string text(const json& answer, const std::string& command) {
@@ -38,14 +38,14 @@ std::string text(const json& answer, const std::string& command) {
 }
 
 /// Prints the answer: what was asked for on stdout, what went wrong on stderr.
-int show(const json& answer, const Choice& choice) {
+int show(const json& answer, const json& command, const Choice& choice) {
     const bool ok = answer.value("ok", false);
     if (choice.asJson) {
         const std::string line = answer.dump(2, ' ', false, json::error_handler_t::replace);
         std::printf("%s\n", line.c_str());
         return ok ? kDone : kFailed;
     }
-    const std::string shown = text(answer, choice.command.at("command").get<std::string>());
+    const std::string shown = text(answer, command.value("command", ""));
     std::fputs(shown.c_str(), ok ? stdout : stderr);
     if (!ok) {
         const std::string why = answer.value("error", "the command failed");
@@ -59,7 +59,7 @@ int fail(const muster::Error& error) {
     return kUnreachable;
 }
 
-int run(const Choice& choice) {
+int run(const json& command, const Choice& choice) {
     const auto path = choice.socket.empty() ? muster::ctl::findSocket()
                                             : muster::Result<std::string>(choice.socket);
     if (!path) {
@@ -70,14 +70,14 @@ int run(const Choice& choice) {
         return fail(client.error());
     }
     for (;;) {
-        const auto answer = client->run(choice.command);
+        const auto answer = client->run(command);
         if (!answer) {
             return fail(answer.error());
         }
         if (choice.watchSeconds > 0 && !choice.asJson && ::isatty(STDOUT_FILENO) != 0) {
             std::fputs("\033[H\033[2J", stdout);
         }
-        const int status = show(*answer, choice);
+        const int status = show(*answer, command, choice);
         std::fflush(stdout);
         if (choice.watchSeconds <= 0 || status != kDone) {
             return status;
@@ -87,22 +87,19 @@ int run(const Choice& choice) {
 }
 
 /// The commands with names of pools and nothing else.
-void addPoolCommand(CLI::App& app, Choice& choice, std::vector<std::string>& pools,
+void addPoolCommand(CLI::App& app, json& command, std::vector<std::string>& pools,
                     const std::string& name, const std::string& description, bool required) {
-    CLI::App* command = app.add_subcommand(name, description);
-    auto* option = command->add_option("POOL", pools, "names of pools");
+    CLI::App* added = app.add_subcommand(name, description);
+    auto* option = added->add_option("POOL", pools, "names of pools");
     if (required) {
         option->required();
     }
-    command->callback([&choice, &pools, name] {
-        choice.command = {{"command", name}, {"pools", pools}};
-    });
+    added->callback([&command, &pools, name] { command = {{"command", name}, {"pools", pools}}; });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int steer(int argc, char** argv) {
     Choice choice;
+    json command;
     std::vector<std::string> pools;
     std::string pool;
     int workers = 0;
@@ -121,31 +118,31 @@ int main(int argc, char** argv) {
     status->add_option("-w,--watch", choice.watchSeconds, "again and again, after so many seconds")
         ->type_name("SECONDS")
         ->check(CLI::Range(0.1, 86400.0));
-    status->callback([&choice] { choice.command = {{"command", "status"}}; });
+    status->callback([&command] { command = {{"command", "status"}}; });
     CLI::App* list = app.add_subcommand("workers", "the workers of a pool and what they do");
     list->add_option("POOL", pool, "name of the pool")->required();
-    list->callback([&] { choice.command = {{"command", "workers"}, {"pool", pool}}; });
-    addPoolCommand(app, choice, pools, "reload",
+    list->callback([&] { command = {{"command", "workers"}, {"pool", pool}}; });
+    addPoolCommand(app, command, pools, "reload",
                    "read the files and renew what has changed, or of that the named pools", false);
-    addPoolCommand(app, choice, pools, "restart", "renew pools by the settings in force", true);
+    addPoolCommand(app, command, pools, "restart", "renew pools by the settings in force", true);
     CLI::App* scale =
         app.add_subcommand("scale", "give a pool another pm.max_children until its next reload");
     scale->add_option("POOL", pool, "name of the pool")->required();
     scale->add_option("WORKERS", workers, "how many")->required()->check(CLI::Range(1, 100000));
     scale->callback([&] {
-        choice.command = {{"command", "scale"}, {"pool", pool}, {"workers", workers}};
+        command = {{"command", "scale"}, {"pool", pool}, {"workers", workers}};
     });
-    addPoolCommand(app, choice, pools, "drain",
+    addPoolCommand(app, command, pools, "drain",
                    "finish what pools have begun and let new requests wait", true);
-    addPoolCommand(app, choice, pools, "resume", "end a drain", true);
+    addPoolCommand(app, command, pools, "resume", "end a drain", true);
     CLI::App* logs = app.add_subcommand("logs", "log files");
     logs->require_subcommand(1);
     logs->add_subcommand("reopen", "open all logs again, after they were moved away")
-        ->callback([&choice] {
-            choice.command = {{"command", "reopen-logs"}};
+        ->callback([&command] {
+            command = {{"command", "reopen-logs"}};
         });
-    app.add_subcommand("check", "read and check the files, change nothing")->callback([&choice] {
-        choice.command = {{"command", "check"}};
+    app.add_subcommand("check", "read and check the files, change nothing")->callback([&command] {
+        command = {{"command", "check"}};
     });
 
     try {
@@ -153,5 +150,16 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? kDone : kUsage;
     }
-    return run(choice);
+    return run(command, choice);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return steer(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "musterctl: %s\n", error.what());
+        return kFailed;
+    }
 }
