@@ -62,7 +62,7 @@ int lastWordSignal() {
 }
 
 Result<void> installTimeLimitHandlers() {
-    if (const auto installed = installQueuedHandler(interruptSignal(), onInterrupt); !installed) {
+    if (auto installed = installQueuedHandler(interruptSignal(), onInterrupt); !installed) {
         return installed;
     }
     return installQueuedHandler(lastWordSignal(), onLastWord);
