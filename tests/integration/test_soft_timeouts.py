@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import socket
 import time
 
@@ -101,7 +102,7 @@ def test_whatever_a_script_does_its_client_gets_a_504(arena, daemon):
     with open(f"{arena.scratch}/lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with_limit(daemon)
-        before = daemon.wait_workers(len(ENDLESS))
+        daemon.wait_workers(len(ENDLESS))
         requests, ends = {}, {}
         for name, code in ENDLESS.items():
             note, ends[name] = noting(arena, name)
@@ -127,9 +128,12 @@ def test_whatever_a_script_does_its_client_gets_a_504(arena, daemon):
     assert not daemon.log.find("still executing|exited on signal")
     # Nothing that was cut short is left for others: the workers are new, and went by themselves.
     daemon.log.wait_for(r"child \d+ exited with code 0", count=len(ENDLESS))
+    cut = re.findall(r"child (\d+), script .* execution timed out", daemon.log.text())
+    assert len(set(cut)) == len(ENDLESS)
     wait_until(
-        lambda: len(daemon.workers()) == len(ENDLESS) and not before & daemon.workers(),
-        "all workers are replaced",
+        lambda: len(daemon.workers()) == len(ENDLESS)
+        and not {int(pid) for pid in cut} & daemon.workers(),
+        lambda: f"those that were cut short are replaced: {cut}, there are {daemon.workers()}",
     )
     assert sorted(access_lines(daemon)) == sorted(f"504 /{name}.php" for name in ENDLESS)
     daemon.assert_serves()
