@@ -135,6 +135,7 @@ def test_life_on_target(programs, who, target, access):
         for daemon in both:
             speaker = Speaker(daemon, name)
             daemon.play([("stderr", b"before\n"), ("log", b"message")])
+            speaker.log.wait_for("PHP message: message")
             if name != "stderr":
                 os.rename(speaker.log.path, f"{speaker.log.path}.1")
             if access == "file":
