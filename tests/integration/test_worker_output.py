@@ -103,9 +103,11 @@ def test_first_and_last_words_say_that_the_pipe_is_closed(arena, daemon):
     # Stopped, so that the words and the end are read together.
     reader = daemon.master if is_reference() else daemon.managers()["www"]
     code = "<?php file_put_contents('php://stderr', 'all at once'); posix_kill(getmypid(), 9);"
+    (worker,) = daemon.wait_workers(1)
     os.kill(reader, signal.SIGSTOP)
     try:
         daemon.get(arena.script("die.php", code))
+        wait_until(lambda: processes.state(worker) == "Z", "all that the worker had open is closed")
     finally:
         os.kill(reader, signal.SIGCONT)
     daemon.log.wait_for(SAID + ' stderr: "all at once", pipe is closed$')
