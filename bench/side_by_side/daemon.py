@@ -18,8 +18,7 @@ error_log = {run}/{name}.error.log
 {identity}
 listen = {socket}
 listen.mode = 0666
-pm = static
-pm.max_children = {workers}
+{manager}
 pm.status_path = /status
 access.log = {access_log}
 """
@@ -33,11 +32,16 @@ def pool_user():
     return "www-data" if as_root() else pwd.getpwuid(os.geteuid()).pw_name
 
 
+STATIC = {"pm": "static", "pm.max_children": WORKERS}
+
+
 class Daemon:
     """Started in the foreground, in a session of its own, stopped by pid."""
 
-    def __init__(self, name, program, run):
+    def __init__(self, name, program, run, manager=None):
+        """manager: the directives that say how many workers there are."""
         self.name = name
+        self.manager = manager or STATIC
         self.run = Path(run)
         self.program = self._reachable(Path(program).resolve())
         self.socket = self.run / f"{name}.sock"
@@ -63,7 +67,7 @@ class Daemon:
                 name=self.name,
                 socket=self.socket,
                 access_log=self.access_log,
-                workers=WORKERS,
+                manager="\n".join(f"{key} = {value}" for key, value in self.manager.items()),
                 identity=f"user = {user}\ngroup = {user}" if as_root() else "",
             )
         )
@@ -98,6 +102,14 @@ class Daemon:
                 break
         raise RuntimeError(f"{self.name} does not answer:\n{self.tail_of_log()}")
 
+    def wait_until_ready(self, seconds=20.0):
+        """Until it says so; no request is made."""
+        began = time.perf_counter()
+        while "ready to handle connections" not in self.tail_of_log():
+            if self.process.poll() is not None or time.perf_counter() - began > seconds:
+                raise RuntimeError(f"{self.name} does not become ready:\n{self.tail_of_log()}")
+            time.sleep(0.001)
+
     def tail_of_log(self):
         logs = [self.run / f"{self.name}.error.log", self.run / f"{self.name}.output"]
         lines = [log.read_text(errors="replace") for log in logs if log.exists()]
@@ -118,3 +130,4 @@ class Daemon:
             self.process.wait()
         self.process = None
         self.socket.unlink(missing_ok=True)
+        (self.run / f"{self.name}.error.log").unlink(missing_ok=True)
