@@ -295,7 +295,6 @@ Backtrace walkStack(MemoryReader& memory, const StackLayout& layout, std::size_t
     Walk walk(memory, layout, std::min(depth, kMaxDepth));
     const std::uint64_t until = monotonicNs() + kPatienceNs;
     std::optional<Backtrace> best;
-    std::size_t fewestLost = 0;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const Chain before = walk.readChain();
         Backtrace trace = walk.describe(before);
@@ -307,10 +306,10 @@ Backtrace walkStack(MemoryReader& memory, const StackLayout& layout, std::size_t
         if (common.settled && !trace.broken) {
             return trace;
         }
-        // One that broke off twice at the same place may be as good as it gets.
+        // One that broke off twice at the same place may be as good as it gets. Of the others the
+        // one that knows most calls: what was lost does not count, deep stacks lose more.
         if (!best || (best->moving && common.settled) ||
-            (best->moving == trace.moving && common.start < fewestLost)) {
-            fewestLost = common.start;
+            (best->moving == trace.moving && trace.frames.size() > best->frames.size())) {
             best = std::move(trace);
         }
         if (monotonicNs() >= until) {

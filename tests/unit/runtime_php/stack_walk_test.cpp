@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -260,6 +261,24 @@ TEST(StackWalk, AScriptThatNeverRestsShowsTheCallsThatStayed) {
     EXPECT_THAT(calls(trace), ElementsAre("outer /srv/index.php:7"));
     EXPECT_TRUE(trace.moving);
     EXPECT_FALSE(trace.broken);
+}
+
+TEST(StackWalk, OfManyRestlessReadingsTheOneThatKnowsMostCallsIsShown) {
+    Memory memory;
+    const auto top = memory.top(7);
+    const auto outer = memory.frame(memory.written("outer"), top, 12);
+    const auto deep = [&](const char* name) {
+        return memory.frame(memory.internal(name), memory.frame(memory.written(name), outer, 20));
+    };
+    const std::array shallow{memory.frame(memory.internal("a"), top),
+                             memory.frame(memory.internal("b"), top)};
+    const std::array deeper{deep("c"), deep("d")};
+    memory.onStart = [&](int start) {
+        memory.current((start <= 2 ? shallow : deeper).at(static_cast<std::size_t>(start % 2)));
+    };
+    const Backtrace trace = walk(memory);
+    EXPECT_THAT(calls(trace), ElementsAre("outer /srv/index.php:7"));
+    EXPECT_TRUE(trace.moving);
 }
 
 TEST(StackWalk, ItIsReadAgainUntilItRests) {
