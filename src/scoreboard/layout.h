@@ -49,6 +49,9 @@ struct Totals {
     std::uint64_t timedOut = 0;    ///< requests over request_terminate_timeout
 };
 
+/// Adds what another generation counted: sums stop at the largest number, maxima stay maxima.
+void addTotals(Totals& sum, const Totals& more);
+
 /// The request a worker is at, or was at last. Times: CLOCK_MONOTONIC ns unless said otherwise.
 struct RequestFacts {
     std::uint64_t requests = 0;    ///< heads begun by this worker

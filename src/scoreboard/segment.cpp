@@ -39,6 +39,16 @@ void add(std::uint64_t& sum, std::uint64_t more) {
 
 }  // namespace
 
+void addTotals(Totals& sum, const Totals& more) {
+    add(sum.requests, more.requests);
+    add(sum.slowRequests, more.slowRequests);
+    add(sum.timedOut, more.timedOut);
+    add(sum.maxChildrenReached, more.maxChildrenReached);
+    sum.maxActive = std::max(sum.maxActive, more.maxActive);
+    sum.maxListenQueue = std::max(sum.maxListenQueue, more.maxListenQueue);
+    sum.memoryPeak = std::max(sum.memoryPeak, more.memoryPeak);
+}
+
 const char* stageName(Stage stage) {
     switch (stage) {
         case Stage::starting:
@@ -272,16 +282,7 @@ void PoolWriter::retireSlot(std::uint32_t index) {
 }
 
 void PoolWriter::addRetired(const Totals& totals) {
-    update([&](PoolWords& words) {
-        add(words.retired.requests, totals.requests);
-        add(words.retired.slowRequests, totals.slowRequests);
-        add(words.retired.timedOut, totals.timedOut);
-        add(words.retired.maxChildrenReached, totals.maxChildrenReached);
-        words.retired.maxActive = std::max(words.retired.maxActive, totals.maxActive);
-        words.retired.maxListenQueue =
-            std::max(words.retired.maxListenQueue, totals.maxListenQueue);
-        words.retired.memoryPeak = std::max(words.retired.memoryPeak, totals.memoryPeak);
-    });
+    update([&](PoolWords& words) { addTotals(words.retired, totals); });
 }
 
 void PoolWriter::setListenQueue(std::uint32_t pending, std::uint32_t limit) {

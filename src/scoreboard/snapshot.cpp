@@ -143,13 +143,4 @@ PoolSnapshot takeSnapshot(const Segment& segment) {
     return snapshot;
 }
 
-void addTotals(Totals& sum, const Totals& more) {
-    sum.requests += more.requests;
-    sum.slowRequests += more.slowRequests;
-    sum.maxChildrenReached += more.maxChildrenReached;
-    sum.maxActive = std::max(sum.maxActive, more.maxActive);
-    sum.maxListenQueue = std::max(sum.maxListenQueue, more.maxListenQueue);
-    sum.memoryPeak = std::max(sum.memoryPeak, more.memoryPeak);
-}
-
 }  // namespace muster::scoreboard

@@ -45,9 +45,6 @@ struct PoolSnapshot {
                                                        std::uint64_t nowNs,
                                                        bool* consistent = nullptr);
 
-/// Adds what another generation counted; maxima stay maxima.
-void addTotals(Totals& sum, const Totals& more);
-
 /// The stage word of a slot, noise mapped to a valid stage. One load.
 [[nodiscard]] Stage readStage(const Segment& segment, std::uint32_t index);
 

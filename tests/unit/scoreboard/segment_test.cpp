@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <functional>
+#include <limits>
 
 #include "board.h"
 #include "config/settings.h"
@@ -21,6 +22,15 @@ TEST(Segment, a_new_segment_is_attached_with_its_identity) {
     EXPECT_STREQ(board.segment.header().poolName, "www");
     EXPECT_LT(board.segment.header().commands.wakeAtIdle.load(), 0);
     EXPECT_EQ(takeSnapshot(board.segment).workers.size(), 0U);
+}
+
+TEST(Totals, of_generations_add_up_and_maxima_stay_maxima) {
+    Totals sum{1, 2, 3, 4, 50, 60, 7};
+    addTotals(sum, {10, 20, 30, 40, 5, 6, 70});
+    const Totals expected{11, 22, 33, 40, 50, 60, 77};
+    EXPECT_EQ(std::memcmp(&sum, &expected, sizeof sum), 0);
+    addTotals(sum, {std::numeric_limits<std::uint64_t>::max()});
+    EXPECT_EQ(sum.requests, std::numeric_limits<std::uint64_t>::max());
 }
 
 TEST(Segment, slots_and_orders_are_apart_and_inside) {
