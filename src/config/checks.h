@@ -48,9 +48,6 @@ void checkSystemdInterval(CheckContext& context);
 void checkControlSocket(CheckContext& context);
 void checkPriority(CheckContext& context);  ///< of the master and of pools
 
-// identity_checks.cpp
-void checkControlUsers(CheckContext& context);
-
 // process_checks.cpp
 void checkProcessManager(CheckContext& context);
 void checkMaxChildren(CheckContext& context);
@@ -71,6 +68,7 @@ void checkAddressesUsable(CheckContext& context);
 
 // security_checks.cpp
 void checkAllowedUsers(CheckContext& context);
+void checkControlUsers(CheckContext& context);
 void checkExecBasedir(CheckContext& context);
 
 // pool_checks.cpp

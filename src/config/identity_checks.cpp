@@ -119,15 +119,4 @@ void checkIdentities(CheckContext& context) {
     checkSocketOwners(context);
 }
 
-void checkControlUsers(CheckContext& context) {
-    for (const std::string& name : splitAtCommas(context.global.controlAllowedUsers)) {
-        if (name.empty() || (!isNumericId(name) && !findUser(name))) {
-            context.report(
-                LogLevel::error, "cannot get uid for user '" + verbatim(name) + "'",
-                context.found("control.allowed_users", context.global.controlAllowedUsers) +
-                    ", expected existing users, separated by commas");
-        }
-    }
-}
-
 }  // namespace muster::config

@@ -1,4 +1,5 @@
-// Rules of the directives by which a pool defends itself: who may connect, and what may run.
+// Rules of the directives by which the service and its pools defend themselves: who may connect,
+// and what may run.
 #include <sys/stat.h>
 
 #include "base/identity.h"
@@ -7,6 +8,19 @@
 #include "config/text.h"
 
 namespace muster::config {
+namespace {
+
+void checkUsers(const CheckContext& context, const std::string& list) {
+    for (const std::string& user : pieces(list, ',')) {
+        if (!findUserId(user)) {
+            context.report(LogLevel::error, "cannot get uid for user '" + verbatim(user) + "'",
+                           context.found(context.name, user) +
+                               ", expected existing users or numeric ids, separated by commas");
+        }
+    }
+}
+
+}  // namespace
 
 void checkAllowedUsers(CheckContext& context) {
     const PoolSettings& pool = *context.pool;
@@ -20,13 +34,11 @@ void checkAllowedUsers(CheckContext& context) {
                            context.found("listen", pool.listen) +
                            ": over TCP nobody knows the user, there is listen.allowed_clients");
     }
-    for (const std::string& user : pieces(*pool.listenAllowedUsers, ',')) {
-        if (!findUserId(user)) {
-            context.report(LogLevel::error, "cannot get uid for user '" + verbatim(user) + "'",
-                           context.found("listen.allowed_users", user) +
-                               ", expected existing users or numeric ids, separated by commas");
-        }
-    }
+    checkUsers(context, *pool.listenAllowedUsers);
+}
+
+void checkControlUsers(CheckContext& context) {
+    checkUsers(context, context.global.controlAllowedUsers);
 }
 
 void checkExecBasedir(CheckContext& context) {

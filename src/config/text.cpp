@@ -79,14 +79,4 @@ std::string lowered(std::string_view text) {
     return result;
 }
 
-std::vector<std::string> splitAtCommas(std::string_view list) {
-    std::vector<std::string> names;
-    while (!list.empty()) {
-        const std::size_t comma = list.find(',');
-        names.emplace_back(list.substr(0, comma));
-        list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
-    }
-    return names;
-}
-
 }  // namespace muster::config

@@ -27,7 +27,5 @@ namespace muster::config {
 /// The pieces between separators, trimmed; none of an empty text.
 [[nodiscard]] std::vector<std::string> pieces(std::string_view text, char separator);
 [[nodiscard]] std::string lowered(std::string_view text);  ///< ASCII letters only
-/// The pieces as they are, blanks included; of an empty text none.
-[[nodiscard]] std::vector<std::string> splitAtCommas(std::string_view list);
 
 }  // namespace muster::config

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "base/identity.h"
-#include "config/text.h"
 
 namespace muster::master {
 namespace {
@@ -29,8 +28,18 @@ std::optional<std::uint32_t> parseId(const std::string& digits) {
     return id == UINT32_MAX ? std::nullopt : std::optional(id);
 }
 
+std::vector<std::string> splitAtCommas(std::string_view list) {
+    std::vector<std::string> names;
+    while (!list.empty()) {
+        const std::size_t comma = list.find(',');
+        names.emplace_back(list.substr(0, comma));
+        list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+    }
+    return names;
+}
+
 Result<void> resolveAcl(const config::PoolSettings& pool, ListenOptions& options, const Say& say) {
-    for (const std::string& name : config::splitAtCommas(pool.listenAclUsers)) {
+    for (const std::string& name : splitAtCommas(pool.listenAclUsers)) {
         const auto user = findUser(name);
         if (!user) {
             return unknown(options.prefix, "uid", "user", name);
@@ -39,7 +48,7 @@ Result<void> resolveAcl(const config::PoolSettings& pool, ListenOptions& options
             fmt::format("{}user '{}' have uid={}", options.prefix, name, user->uid));
         options.aclUsers.push_back(user->uid);
     }
-    for (const std::string& name : config::splitAtCommas(pool.listenAclGroups)) {
+    for (const std::string& name : splitAtCommas(pool.listenAclGroups)) {
         const auto group = findGroup(name);
         if (!group) {
             return unknown(options.prefix, "gid", "group", name);

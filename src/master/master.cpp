@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 
 #include "base/clock.h"
 #include "base/identity.h"
@@ -221,11 +220,9 @@ bool Master::reopenLogs() {
 
 void Master::openControl() {
     std::set<uid_t> users;
-    for (const std::string& name : config::splitAtCommas(global_.controlAllowedUsers)) {
-        if (isNumericId(name)) {
-            users.insert(static_cast<uid_t>(std::strtoul(name.c_str(), nullptr, 10)));
-        } else if (const auto user = findUser(name)) {
-            users.insert(user->uid);
+    for (const std::string& name : config::pieces(global_.controlAllowedUsers, ',')) {
+        if (const auto user = findUserId(name)) {
+            users.insert(*user);
         }
     }
     // The service is worth more than its remote control.
