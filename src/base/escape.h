@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace muster {
 
@@ -23,6 +24,20 @@ inline constexpr std::size_t kEscapedSize = 4;
 
 inline void appendEscaped(std::string& text, char c) {
     text.append(escape(c).data(), kEscapedSize);
+}
+
+/// The text with all its control bytes shown so.
+[[nodiscard]] inline std::string escaped(std::string_view text) {
+    std::string shown;
+    shown.reserve(text.size());
+    for (const char c : text) {
+        if (isControl(c)) {
+            appendEscaped(shown, c);
+        } else {
+            shown += c;
+        }
+    }
+    return shown;
 }
 
 }  // namespace muster

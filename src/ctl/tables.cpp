@@ -16,25 +16,13 @@ using nlohmann::json;
 using Row = std::vector<std::string>;
 
 /// Control bytes of hostile URIs do nothing to the terminal.
-std::string printable(const std::string& text) {
-    std::string result;
-    for (const char c : text) {
-        if (isControl(c)) {
-            appendEscaped(result, c);
-        } else {
-            result += c;
-        }
-    }
-    return result;
-}
-
 std::string cell(const json& object, const char* name) {
     const auto found = object.find(name);
     if (found == object.end() || found->is_null()) {
         return "-";
     }
     const std::string text =
-        found->is_string() ? printable(found->get<std::string>()) : found->dump();
+        found->is_string() ? escaped(found->get<std::string>()) : found->dump();
     return text.empty() ? "-" : text;
 }
 
@@ -114,13 +102,13 @@ std::string workersTable(const json& workers) {
 std::string outcomeText(const json& answer) {
     std::string text;
     for (const json& problem : answer.value("problems", json::array())) {
-        text += printable(problem.is_string() ? problem.get<std::string>() : problem.dump()) + "\n";
+        text += escaped(problem.is_string() ? problem.get<std::string>() : problem.dump()) + "\n";
     }
     std::vector<Row> rows;
     const json result = answer.value("result", json::object());
     const json pools = result.value("pools", json::object());
     for (const auto& [pool, what] : pools.items()) {
-        rows.push_back({printable(pool), what.is_string() ? what.get<std::string>() : what.dump()});
+        rows.push_back({escaped(pool), what.is_string() ? what.get<std::string>() : what.dump()});
     }
     text += aligned(rows);
     return text.empty() && answer.value("ok", false) ? "ok\n" : text;

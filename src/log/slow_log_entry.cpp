@@ -10,19 +10,6 @@
 namespace muster::log {
 namespace {
 
-std::string oneLine(std::string_view text) {
-    std::string line;
-    line.reserve(text.size());
-    for (const char c : text) {
-        if (isControl(c)) {
-            appendEscaped(line, c);
-        } else {
-            line += c;
-        }
-    }
-    return line;
-}
-
 std::string_view scriptOf(const SlowRequest& request, const Backtrace& stack) {
     if (!stack.script.empty() || request.script == nullptr) {
         return stack.script;
@@ -59,10 +46,10 @@ std::string framesAsJson(const Backtrace& stack) {
 std::string slowLogText(const SlowRequest& request, const Backtrace& stack, bool detailed) {
     std::string entry = fmt::format("\n[{}]  [pool {}] pid {}\nscript_filename = {}\n",
                                     timeOf(request.nowWallNs, detailed), request.pool, request.pid,
-                                    oneLine(scriptOf(request, stack)));
+                                    escaped(scriptOf(request, stack)));
     for (const BacktraceFrame& frame : stack.frames) {
-        entry += fmt::format("[0x{:016x}] {}() {}:{}\n", frame.address, oneLine(frame.function),
-                             oneLine(frame.file), frame.line);
+        entry += fmt::format("[0x{:016x}] {}() {}:{}\n", frame.address, escaped(frame.function),
+                             escaped(frame.file), frame.line);
     }
     if (stack.broken) {
         entry += "+++ dump failed\n";

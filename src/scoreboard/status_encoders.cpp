@@ -83,23 +83,23 @@ void forEachCodePoint(std::string_view text, F&& f) {
 
 // XML allows neither most control characters nor these two, not even as references.
 std::string escapeMarkup(std::string_view value) {
-    std::string escaped;
+    std::string markup;
     forEachCodePoint(value, [&](std::uint32_t point, std::string_view bytes) {
         if (point == '&') {
-            escaped += "&amp;";
+            markup += "&amp;";
         } else if (point == '<') {
-            escaped += "&lt;";
+            markup += "&lt;";
         } else if (point == '>') {
-            escaped += "&gt;";
+            markup += "&gt;";
         } else if (point == '"') {
-            escaped += "&quot;";
+            markup += "&quot;";
         } else if (isControl(bytes.front())) {
-            appendEscaped(escaped, bytes.front());
+            appendEscaped(markup, bytes.front());
         } else if (point != 0xFFFE && point != 0xFFFF) {
-            escaped += bytes;
+            markup += bytes;
         }
     });
-    return escaped;
+    return markup;
 }
 
 }  // namespace
@@ -116,13 +116,7 @@ void TextEncoder::begin(std::string_view label) {
 
 void TextEncoder::text(std::string_view label, std::string_view value) {
     begin(label);
-    for (const char c : value) {
-        if (isControl(c)) {
-            appendEscaped(body_, c);
-        } else {
-            body_ += c;
-        }
-    }
+    body_ += escaped(value);
     body_ += '\n';
 }
 
