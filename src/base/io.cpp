@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace muster {
@@ -16,6 +17,17 @@ bool becomesWritable(int fd) noexcept {
 }
 
 }  // namespace
+
+bool sendAll(int socket, std::string_view bytes) noexcept {
+    while (!bytes.empty()) {
+        const ssize_t n = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        bytes.remove_prefix(n < 0 ? 0 : static_cast<std::size_t>(n));
+    }
+    return true;
+}
 
 bool writeAll(int fd, std::string_view bytes) noexcept {
     while (!bytes.empty()) {

@@ -15,6 +15,9 @@ namespace muster {
 /// made non-blocking: a full one is waited for, but not for ever.
 bool writeAll(int fd, std::string_view bytes) noexcept;
 
+/// The same for a connected socket: a peer that is gone is an error, never a SIGPIPE.
+bool sendAll(int socket, std::string_view bytes) noexcept;
+
 /// The whole file, at most `limit` bytes (more is an error).
 [[nodiscard]] Result<std::string> readFile(const std::string& path, std::size_t limit);
 

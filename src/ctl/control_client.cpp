@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <string_view>
 #include <vector>
 
+#include "base/io.h"
 #include "base/listen_address.h"
 
 namespace muster::ctl {
@@ -25,18 +25,6 @@ std::vector<std::string> socketsIn(const std::string& directory) {
         }
     }
     return found;
-}
-
-/// False with errno set. A broken connection is an error like others, not a signal.
-bool sendAll(int fd, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (n < 0 && errno != EINTR) {
-            return false;
-        }
-        bytes.remove_prefix(n < 0 ? 0 : static_cast<std::size_t>(n));
-    }
-    return true;
 }
 
 }  // namespace

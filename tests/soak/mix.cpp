@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "base/io.h"
 #include "fastcgi/record.h"
 
 namespace muster::soak {

@@ -6,6 +6,8 @@
 
 #include <charconv>
 
+#include "base/io.h"
+
 namespace muster::soak {
 
 using fastcgi::ClientParams;
@@ -119,17 +121,6 @@ std::string Visitor::askOn(int fd, const ClientParams& params, std::string_view 
     }
     const auto response = fastcgi::readResponse(fd);
     return response ? judge(*response, expected) : response.error().text();
-}
-
-bool sendAll(int fd, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (n < 0 && errno != EINTR) {
-            return false;
-        }
-        bytes.remove_prefix(n < 0 ? 0 : static_cast<std::size_t>(n));
-    }
-    return true;
 }
 
 std::string judge(const ClientResponse& response, const Expected& expected) {

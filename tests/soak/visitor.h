@@ -55,9 +55,6 @@ class Visitor {
     int timeoutSeconds_;
 };
 
-/// False when the peer has closed the connection meanwhile, which those who break rules may see.
-bool sendAll(int fd, std::string_view bytes);
-
 /// What is wrong with a response, or "".
 std::string judge(const fastcgi::ClientResponse& response, const Expected& expected);
 
