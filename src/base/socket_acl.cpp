@@ -3,6 +3,7 @@
 
 #include <acl/libacl.h>
 #include <sys/acl.h>
+#include <sys/stat.h>
 
 namespace muster {
 namespace {
@@ -93,6 +94,12 @@ Result<void> addToSocketAcl(const std::string& path, const std::string& shown,
 
 Result<void> replaceSocketAcl(const std::string& path, const std::string& shown, mode_t mode,
                               const std::vector<uid_t>& users, const std::vector<gid_t>& groups) {
+    const bool plain = users.empty() && groups.empty();
+    if (plain && ::acl_extended_file(path.c_str()) <= 0) {
+        return ::chmod(path.c_str(), mode) < 0
+                   ? errnoError("failed to chmod() the socket '" + shown + "'")
+                   : Result<void>();
+    }
     AccessList list(::acl_from_mode(mode));
     if (!list) {
         return errnoError("failed to make an ACL for the socket '" + shown + "'");

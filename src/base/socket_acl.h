@@ -15,7 +15,8 @@ namespace muster {
 Result<void> addToSocketAcl(const std::string& path, const std::string& shown,
                             const std::vector<uid_t>& users, const std::vector<gid_t>& groups);
 
-/// Makes these the only entries beside those of `mode`, in one act; without any the list is gone.
+/// Makes these the only entries beside those of `mode`, in one act; without any the list is
+/// gone, and a file system that knows no lists will do.
 Result<void> replaceSocketAcl(const std::string& path, const std::string& shown, mode_t mode,
                               const std::vector<uid_t>& users, const std::vector<gid_t>& groups);
 
