@@ -22,6 +22,7 @@
 #include "base/process.h"
 #include "fastcgi/client.h"
 #include "scoreboard/snapshot.h"
+#include "support/inert_runtime.h"
 #include "worker/parked_connection.h"
 #include "worker/waiting_signals.h"
 
@@ -57,11 +58,10 @@ struct Pipe {
 };
 
 /// Answers with the body it got; SCRIPT_NAME chooses what else happens.
-class FakeRuntime final : public Runtime {
+class FakeRuntime final : public InertRuntime {
   public:
     explicit FakeRuntime(int gate) : gate_(gate) {}
 
-    Result<void> load(const RuntimeConfig&) override { return {}; }
     Result<void> startWorker() override {
         if (failsToStart) {
             return plainError("no engine today");
@@ -96,11 +96,6 @@ class FakeRuntime final : public Runtime {
                : name == "/changed"   ? RunOutcome::changed
                                       : RunOutcome::served;
     }
-    PageSettings pageSettings() noexcept override { return {}; }
-    void interrupt() noexcept override {}
-    void stopWorker() noexcept override {}
-    Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
-    int describe(const RuntimeConfig&, Description) override { return 0; }
 
     bool failsToStart = false;
 

@@ -9,21 +9,14 @@
 
 #include "base/process_memory.h"
 #include "manager/memory_grant.h"
+#include "support/inert_runtime.h"
 
 namespace muster::manager {
 namespace {
 
 /// Reads a number of this process where it expects one of the worker's.
-class FakeRuntime final : public Runtime {
+class FakeRuntime final : public InertRuntime {
   public:
-    Result<void> load(const RuntimeConfig&) override { return {}; }
-    Result<void> startWorker() override { return {}; }
-    RequestInfo resolve(RequestIo&) noexcept override { return {}; }
-    RunOutcome run(RequestIo&) noexcept override { return RunOutcome::served; }
-    PageSettings pageSettings() noexcept override { return {}; }
-    void interrupt() noexcept override {}
-    void stopWorker() noexcept override {}
-    int describe(const RuntimeConfig&, Description) override { return 0; }
     Backtrace backtrace(MemoryReader& worker, std::size_t depth) override {
         Backtrace stack;
         std::uint32_t line = 0;

@@ -12,15 +12,14 @@
 #include "base/signals.h"
 #include "fastcgi/client.h"
 #include "scoreboard/snapshot.h"
+#include "support/inert_runtime.h"
 
 namespace muster::worker {
 namespace {
 
 /// Resolves as the parameters say and runs what the test gives it.
-class FakeRuntime final : public Runtime {
+class FakeRuntime final : public InertRuntime {
   public:
-    Result<void> load(const RuntimeConfig&) override { return {}; }
-    Result<void> startWorker() override { return {}; }
     RequestInfo resolve(RequestIo& io) noexcept override {
         RequestInfo info;
         info.method = io.params().get("REQUEST_METHOD");
@@ -35,10 +34,6 @@ class FakeRuntime final : public Runtime {
     PageSettings pageSettings() noexcept override {
         return {.poweredBy = "X-Powered-By: PHP/8.2.35"};
     }
-    void interrupt() noexcept override {}
-    void stopWorker() noexcept override {}
-    Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
-    int describe(const RuntimeConfig&, Description) override { return 0; }
 
     std::function<RunOutcome(RequestIo&)> script = [](RequestIo&) { return RunOutcome::served; };
 };

@@ -10,21 +10,14 @@
 #include "base/io.h"
 #include "base/signals.h"
 #include "fastcgi/client.h"
+#include "support/inert_runtime.h"
 
 namespace muster::worker {
 namespace {
 
-class CountingRuntime final : public Runtime {
+class CountingRuntime final : public InertRuntime {
   public:
-    Result<void> load(const RuntimeConfig&) override { return {}; }
-    Result<void> startWorker() override { return {}; }
-    RequestInfo resolve(RequestIo&) noexcept override { return {}; }
-    RunOutcome run(RequestIo&) noexcept override { return RunOutcome::served; }
-    PageSettings pageSettings() noexcept override { return {}; }
     void interrupt() noexcept override { interrupts = interrupts + 1; }
-    void stopWorker() noexcept override {}
-    Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
-    int describe(const RuntimeConfig&, Description) override { return 0; }
 
     volatile int interrupts = 0;
 };
