@@ -10,9 +10,9 @@ import pytest
 
 from compare import served
 from compare.differences import entries
-from compare.differences import entries
 from compare.fixtures import fail
 from harness import fastcgi as f
+from harness.program import Identity
 from harness.waiting import wait_until
 
 COMMON = {
@@ -108,7 +108,7 @@ FINISHED = {
 
 @pytest.fixture(scope="module")
 def both(programs):
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     with served.serving(programs, identity, POOLS) as daemons:
         yield daemons
 

@@ -8,6 +8,7 @@ import pytest
 from compare import served
 from compare.fixtures import fail
 from harness import fastcgi as f
+from harness.program import Identity
 
 SMALL = {"php_admin_value[post_max_size]": "1K", "php_admin_value[upload_max_filesize]": "100"}
 POOLS = {
@@ -51,7 +52,7 @@ SCRIPTS = {"look": LOOK, "partly": PARTLY, "never": NEVER}
 
 @pytest.fixture(scope="module")
 def both(programs):
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     with served.serving(programs, identity, POOLS) as daemons:
         yield daemons
 

@@ -9,6 +9,7 @@ import pytest
 from compare import served
 from compare.differences import entries, escaped
 from compare.fixtures import fail
+from harness.program import Identity
 
 LOG = {"access.log": "{dir}/$pool.access"}
 PAGES = {"pm.status_path": "/status", "ping.path": "/ping"}
@@ -211,7 +212,7 @@ def neutral(text, pool, daemon):
 
 @pytest.fixture(scope="module")
 def both(programs):
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     pools = {name: {**LOG, **directives} for name, directives in POOLS.items()}
     with served.serving(programs, identity, pools) as daemons:
         yield daemons

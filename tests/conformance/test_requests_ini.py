@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from compare import served
 from compare.behaviours import BEHAVIOURS
 from compare.differences import entries
 from compare.exchange import Request, coded, twins
 from compare.fixtures import fail
 from compare.site import PATHS
 from compare.web_servers import Asked, nginx
+from harness.program import Identity
 from test_requests_settings import requests_of
 
 POOLS = {
@@ -143,7 +143,7 @@ def directories_of(site):
 
 @pytest.fixture(scope="module")
 def both(programs):
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     with twins(programs, identity, POOLS) as daemons:
         daemons.daemons[0].arena.script("show.php", SHOW)
         yield daemons
@@ -152,7 +152,7 @@ def both(programs):
 @pytest.fixture(scope="module")
 def with_php_ini(programs):
     """OPcache and all of the system's extensions, and settings as distributions ship them."""
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     files = {"php.ini": PHP_INI}
     with twins(
         programs, identity, {"ini": {}}, None, "-c", "{site}/php.ini", files=files

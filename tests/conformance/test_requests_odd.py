@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from compare import served
 from compare.exchange import Request, twins
 from compare.fixtures import fail
+from harness.program import Identity
 
 POOLS = {
     "fixed": {},
@@ -324,7 +324,7 @@ def hand_picked(site):
 
 @pytest.fixture(scope="module")
 def both(programs):
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     with twins(programs, identity, POOLS) as daemons:
         yield daemons
 

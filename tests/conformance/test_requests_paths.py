@@ -9,6 +9,7 @@ from compare.exchange import Request, coded, twins
 from compare.fixtures import fail
 from compare.site import PATHS
 from compare.web_servers import STYLES, Asked
+from harness.program import Identity
 
 POOLS = {
     "fixed": {},
@@ -44,7 +45,7 @@ def crossed(style, site, dice):
 
 @pytest.fixture(scope="module")
 def both(programs):
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     with twins(programs, identity, POOLS) as daemons:
         yield daemons
 

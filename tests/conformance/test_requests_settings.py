@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from compare import served
 from compare.behaviours import BEHAVIOURS, INPUT
 from compare.bodies import BODIES
 from compare.differences import entries
 from compare.exchange import Request, twins
 from compare.fixtures import fail
 from compare.web_servers import STYLES, Asked
+from harness.program import Identity
 
 
 def admin(**settings):
@@ -169,7 +169,7 @@ def request(pool, site, name, query, kind, dice):
 
 @pytest.fixture(scope="module")
 def both(programs):
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     with twins(programs, identity, POOLS) as daemons:
         yield daemons
 

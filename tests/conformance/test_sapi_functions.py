@@ -9,6 +9,7 @@ import pytest
 from compare import served
 from compare.fixtures import fail
 from harness import fastcgi as f
+from harness.program import Identity
 
 POOLS = {
     "www": {},
@@ -30,7 +31,7 @@ POOLS = {
 
 @pytest.fixture(scope="module")
 def both(programs):
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     with served.serving(programs, identity, POOLS) as daemons:
         yield daemons
 

@@ -10,6 +10,7 @@ import pytest
 from compare import served
 from compare.differences import entries
 from compare.fixtures import fail
+from harness.program import Identity
 
 POOLS = {
     "www": {"pm.status_path": "/status", "ping.path": "/ping"},
@@ -49,7 +50,7 @@ POOLS = {
 @pytest.fixture(scope="module")
 def both(programs):
     assert "status-fields" in entries() and "open-metrics" in entries()
-    identity = served.Identity("root" if served.os.geteuid() == 0 else "user")
+    identity = Identity.own()
     pools = {name: dict(pool) for name, pool in POOLS.items()}
     with served.serving(programs, identity, pools) as daemons:
         yield daemons

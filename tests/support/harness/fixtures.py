@@ -24,7 +24,9 @@ def session_set_up():
 @pytest.fixture
 def identity(request):
     """Who starts the daemon: root when the suite runs as root, unless a test asks otherwise."""
-    kind = getattr(request, "param", "root" if os.geteuid() == 0 else "user")
+    kind = getattr(request, "param", None)
+    if kind is None:
+        return Identity.own()
     if kind == "root" and os.geteuid() != 0:
         pytest.skip("needs root")
     return Identity(kind)

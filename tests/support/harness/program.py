@@ -56,6 +56,11 @@ class Identity:
         self.worker_uid, self.worker_gid = worker.pw_uid, worker.pw_gid
         self.worker_group = grp.getgrgid(worker.pw_gid).gr_name
 
+    @classmethod
+    def own(cls):
+        """Root when the tests run as root, else an ordinary user."""
+        return cls("root" if os.geteuid() == 0 else "user")
+
     def popen_arguments(self):
         if self.uid is None:
             return {}

@@ -1,7 +1,5 @@
 """One arena and one daemon for a whole file of tests that need neither fresh: import all three."""
 
-import os
-
 import pytest
 
 from .arena import Arena
@@ -10,7 +8,7 @@ from .program import Identity
 
 @pytest.fixture(scope="module")
 def identity():
-    return Identity("root" if os.geteuid() == 0 else "user")
+    return Identity.own()
 
 
 @pytest.fixture(scope="module", autouse=True)
