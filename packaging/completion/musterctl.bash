@@ -9,9 +9,14 @@ _musterctl() {
         esac
     done
     case $command in
-        '') words='status workers reload restart scale drain resume logs check --socket --json --help --version' ;;
+        '') words='status workers reload restart scale drain resume trace logs check --socket --json --help --version' ;;
         workers | reload | restart | scale | drain | resume)
             words=$(musterctl "${socket[@]}" status 2>/dev/null | awk 'NR > 3 { print $1 }')
+            ;;
+        trace)
+            words=$(musterctl "${socket[@]}" status 2>/dev/null | awk 'NR > 3 { print $1 }' |
+                while read -r pool; do musterctl "${socket[@]}" workers "$pool" 2>/dev/null; done |
+                awk '$1 ~ /^[0-9]+$/ { print $1 }')
             ;;
         logs) words=reopen ;;
         status) words='--watch --json' ;;

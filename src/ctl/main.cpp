@@ -5,11 +5,13 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/escape.h"
 #include "ctl/control_client.h"
 #include "ctl/tables.h"
 
@@ -34,6 +36,9 @@ std::string text(const json& answer, const std::string& command) {
     if (command == "workers") {
         return muster::ctl::workersTable(result);
     }
+    if (command == "trace" && answer.value("ok", false)) {
+        return muster::ctl::traceText(result);
+    }
     return muster::ctl::outcomeText(answer);
 }
 
@@ -48,7 +53,7 @@ int show(const json& answer, const json& command, const Choice& choice) {
     const std::string shown = text(answer, command.value("command", ""));
     std::fputs(shown.c_str(), ok ? stdout : stderr);
     if (!ok) {
-        const std::string why = answer.value("error", "the command failed");
+        const std::string why = muster::escaped(answer.value("error", "the command failed"));
         std::fprintf(stderr, "musterctl: %s\n", why.c_str());
     }
     return ok ? kDone : kFailed;
@@ -103,6 +108,7 @@ int steer(int argc, char** argv) {
     std::vector<std::string> pools;
     std::string pool;
     int workers = 0;
+    int worker = 0;
     CLI::App app(
         "Steers a running muster. Every command waits for its outcome; the exit status is 0 "
         "when it succeeded, 1 when it did not, 2 for a wrong command line, 3 when muster "
@@ -135,6 +141,11 @@ int steer(int argc, char** argv) {
     addPoolCommand(app, command, pools, "drain",
                    "finish what pools have begun and let new requests wait", true);
     addPoolCommand(app, command, pools, "resume", "end a drain", true);
+    CLI::App* trace = app.add_subcommand("trace", "what the script of a worker does right now");
+    trace->add_option("PID", worker, "process id of the worker")
+        ->required()
+        ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+    trace->callback([&] { command = {{"command", "trace"}, {"pid", worker}}; });
     CLI::App* logs = app.add_subcommand("logs", "log files");
     logs->require_subcommand(1);
     logs->add_subcommand("reopen", "open all logs again, after they were moved away")

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/escape.h"
 
 namespace muster::ctl {
@@ -97,6 +99,30 @@ std::string workersTable(const json& workers) {
                         cell(worker, "method"), uri, cell(worker, "script")});
     }
     return aligned(rows);
+}
+
+std::string traceText(const json& trace) {
+    std::string uri = cell(trace, "uri");
+    if (const std::string query = cell(trace, "query"); query != "-") {
+        uri += "?" + query;
+    }
+    std::string text =
+        fmt::format("[{}]  [pool {}] pid {}\nrequest = {} {}, {} after {}\nscript_filename = {}\n",
+                    formatLocalTime(std::time(nullptr), "%d-%b-%Y %H:%M:%S"), cell(trace, "pool"),
+                    cell(trace, "pid"), cell(trace, "method"), uri, cell(trace, "state"),
+                    secondsCell(trace, "request_seconds"), cell(trace, "script"));
+    for (const json& frame : trace.value("frames", json::array())) {
+        text += fmt::format("[{}] {}() {}:{}\n", cell(frame, "address"), cell(frame, "function"),
+                            cell(frame, "file"), cell(frame, "line"));
+    }
+    if (trace.value("broken", false)) {
+        text += "+++ dump failed\n";
+    } else if (trace.value("moving", false)) {
+        text += "+++ the script ran on meanwhile: its innermost calls are missing\n";
+    } else if (trace.value("cut", false)) {
+        text += "+++ there are further calls around these\n";
+    }
+    return text;
 }
 
 std::string outcomeText(const json& answer) {

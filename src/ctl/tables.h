@@ -10,6 +10,8 @@ namespace muster::ctl {
 [[nodiscard]] std::string statusTable(const nlohmann::json& status);
 /// Of `workers`: a line for each worker.
 [[nodiscard]] std::string workersTable(const nlohmann::json& workers);
+/// Of `trace`: the slow log's entry, and what the request is.
+[[nodiscard]] std::string traceText(const nlohmann::json& trace);
 /// Of `reload` and its like: what became of each pool, and what there is to say about it.
 [[nodiscard]] std::string outcomeText(const nlohmann::json& answer);
 

@@ -193,9 +193,10 @@ std::optional<Departure> Children::bury(pid_t pid, int status) {
     return departure;
 }
 
-bool Children::has(pid_t pid) const {
-    return std::any_of(children_.begin(), children_.end(),
-                       [pid](const Child& child) { return child.pid == pid; });
+const Child* Children::find(pid_t pid) const {
+    const auto found = std::find_if(children_.begin(), children_.end(),
+                                    [pid](const Child& child) { return child.pid == pid; });
+    return found == children_.end() ? nullptr : &*found;
 }
 
 Stage Children::stageOf(const Child& child) const {

@@ -33,7 +33,7 @@ struct Child {
     Overtime overtime;
     std::uint64_t wokenNs = 0;  ///< last told to look at the hand-over queue
     MessageChannel orders;
-    UniqueFd memory;  ///< the worker's, for reading; only of those that are to be traced
+    UniqueFd memory;  ///< the worker's, for reading; none when it could not give it
     UniqueFd out;
     UniqueFd err;
     std::unique_ptr<log::WorkerOutput> output;  ///< only when the pool catches output
@@ -73,7 +73,8 @@ class Children {
 
     [[nodiscard]] PoolLoad load() const;  ///< pending is left 0
     [[nodiscard]] bool empty() const { return children_.empty(); }
-    [[nodiscard]] bool has(pid_t pid) const;
+    [[nodiscard]] bool has(pid_t pid) const { return find(pid) != nullptr; }
+    [[nodiscard]] const Child* find(pid_t pid) const;  ///< null: none of ours
     [[nodiscard]] int count() const { return static_cast<int>(children_.size()); }
     [[nodiscard]] scoreboard::Stage stageOf(const Child& child) const;
     [[nodiscard]] std::list<Child>& all() { return children_; }

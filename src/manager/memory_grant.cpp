@@ -15,23 +15,15 @@ namespace {
 
 constexpr std::string_view kWord = "memory";
 
-Result<void> sendMemory(MessageChannel& manager, int processTree) {
+}  // namespace
+
+Result<void> grantMemory(MessageChannel& manager, int processTree) {
     const auto memory = openOwnMemory(processTree);
     if (!memory) {
         return tl::make_unexpected(memory.error());
     }
     const int fd = memory->get();
     return manager.send(std::as_bytes(std::span(kWord)), {&fd, 1});
-}
-
-}  // namespace
-
-Result<void> grantMemory(MessageChannel& manager, int processTree) {
-    auto sent = sendMemory(manager, processTree);
-    if (sent) {
-        return sent;
-    }
-    return becomeDumpable();
 }
 
 UniqueFd memoryIn(ReceivedMessage& message) {

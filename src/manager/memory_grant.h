@@ -10,8 +10,7 @@
 
 namespace muster::manager {
 
-/// Child side. When this fails the worker becomes dumpable instead, which leaves the manager the
-/// rights of a debugger.
+/// Child side. Fails where the process file system is not there, or the kernel is against it.
 Result<void> grantMemory(MessageChannel& manager, int processTree);
 
 /// The descriptor; none when the message is not a grant.

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "manager/live_trace.h"
 
 namespace muster::manager {
 
@@ -150,12 +151,18 @@ void PoolManager::onMessage(const ControlMessage& message, ReceivedMessage& rece
         case MessageType::room:
             takeRoom(message.value);
             break;
+        case MessageType::trace:
+            if (!received.descriptors.empty()) {
+                trace(message, received.descriptors[0].get());
+            }
+            break;
         case MessageType::loaded:
         case MessageType::ready:
         case MessageType::failed:
         case MessageType::crashed:
         case MessageType::wantRoom:
         case MessageType::freeRoom:
+        case MessageType::traced:
             break;  // ours to send
     }
 }
@@ -362,6 +369,24 @@ void PoolManager::reopenLogs(const ControlMessage& message, ReceivedMessage& rec
         children_.announceAccessLog(parts_.workers->accessLogFd);
     }
     replace(parts_.slowLogFd, "unable to re-opened slow log file");
+}
+
+void PoolManager::trace(const ControlMessage& question, int answerFd) {
+    ControlMessage answer{.type = MessageType::traced, .ticket = question.ticket};
+    const Child* child = children_.find(static_cast<pid_t>(question.value));
+    const auto trace =
+        child != nullptr
+            ? traceNow(*child, *parts_.workers->segment, *parts_.workers->runtime)
+            : Result<LiveTrace>(plainError(fmt::format("worker {} is gone", question.value)));
+    const auto written =
+        trace ? writeLiveTrace(answerFd, *trace) : tl::make_unexpected(trace.error());
+    if (written) {
+        answer.value = 1;
+    } else {
+        answer.setText(written.error().text());
+    }
+    [[maybe_unused]] const auto sent =
+        sendControl(*parts_.channel, answer);  // a lost master shows as closed
 }
 
 }  // namespace muster::manager

@@ -94,6 +94,7 @@ class PoolManager {
     void logGrowth(int forked);
     void writeCommands();
     void reopenLogs(const ControlMessage& message, ReceivedMessage& received);
+    void trace(const ControlMessage& question, int answerFd);
 
     // The status listener.
     [[nodiscard]] StatusListener::Parts statusParts();

@@ -50,6 +50,7 @@ std::optional<ControlMessage> parseControl(const ReceivedMessage& received) {
         case MessageType::crashed:
         case MessageType::wantRoom:
         case MessageType::freeRoom:
+        case MessageType::traced:
         case MessageType::start:
         case MessageType::drain:
         case MessageType::logs:
@@ -57,6 +58,7 @@ std::optional<ControlMessage> parseControl(const ReceivedMessage& received) {
         case MessageType::heir:
         case MessageType::adopt:
         case MessageType::room:
+        case MessageType::trace:
             return message;
     }
     return std::nullopt;

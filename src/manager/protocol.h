@@ -2,8 +2,9 @@
 //
 // Contract: nothing a manager sends is trusted by the master beyond its type; texts are cut,
 // NUL-terminated on arrival and escaped when logged. Descriptors travel from the master only, with
-// `logs`, `heir` and `adopt`. The latter two are the ends of a channel between two generations, on
-// which the older sends the connections nobody waits for: the master sees none of them.
+// `logs`, `trace`, `heir` and `adopt`. The latter two are the ends of a channel between two
+// generations, on which the older sends the connections nobody waits for: the master sees none of
+// them.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ enum class MessageType : std::uint32_t {
     crashed = 4,   ///< a worker died by SIGSEGV or SIGBUS
     wantRoom = 5,  ///< process.max: `value` more workers are wanted than may be forked
     freeRoom = 6,  ///< … `value` of those that may be forked are not needed
+    traced = 7,    ///< answers `trace`; `value`: 1 when the memfd is filled, else `text` says why
     // master → manager
     start = 101,      ///< fork the first workers; `totals` of the generation before; `value`: how
                       ///< many process.max allows for a start
@@ -35,6 +37,7 @@ enum class MessageType : std::uint32_t {
     heir = 105,       ///< a channel: where parked connections go once this generation drains
     adopt = 106,      ///< a channel: parked connections of an earlier generation come from there
     room = 107,       ///< process.max: `value` more workers may be forked
+    trace = 108,      ///< what does the worker of pid `value` do? `ticket`; a memfd for the answer
 };
 
 enum class DrainMode : std::uint32_t {
@@ -46,6 +49,7 @@ struct ControlMessage {
     MessageType type{};
     std::uint32_t value = 0;
     std::uint64_t deadlineMs = 0;
+    std::uint64_t ticket = 0;
     scoreboard::Totals totals{};
     char text[512] = {};
 

@@ -128,13 +128,11 @@ Result<void> attachParts(Manager& manager) {
         return errnoError("eventfd");
     }
     workers.wakeFd = manager.wake.get();
-    if (isTraceable(manager.inputs.pool)) {
-        // Before a change of root. Without it the workers are made dumpable.
-        if (auto tree = openProcessTree()) {
-            manager.processTree = std::move(*tree);
-        } else {
-            manager.log.warning("[pool " + manager.inputs.pool.name + "] " + tree.error().text());
-        }
+    // Before a change of root.
+    if (auto tree = openProcessTree()) {
+        manager.processTree = std::move(*tree);
+    } else if (mustBeTraceable(manager.inputs.pool)) {
+        manager.log.warning("[pool " + manager.inputs.pool.name + "] " + tree.error().text());
     }
     workers.processTreeFd = manager.processTree.get();
     auto handOvers = MessageChannel::pair();

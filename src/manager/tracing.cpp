@@ -5,7 +5,7 @@
 
 namespace muster::manager {
 
-bool isTraceable(const config::PoolSettings& pool) {
+bool mustBeTraceable(const config::PoolSettings& pool) {
     return config::hasSlowLog(pool);
 }
 

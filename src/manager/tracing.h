@@ -12,8 +12,8 @@
 
 namespace muster::manager {
 
-/// Whether the workers of a pool are made so that they can always be traced.
-[[nodiscard]] bool isTraceable(const config::PoolSettings& pool);
+/// Whether the workers of a pool are made so that they can be traced whatever it takes.
+[[nodiscard]] bool mustBeTraceable(const config::PoolSettings& pool);
 
 /// The innermost `depth` calls. An error only when the kernel lets nobody read the worker; what is
 /// wrong inside of it shows in the trace.

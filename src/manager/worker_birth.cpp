@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/process.h"
 #include "manager/memory_grant.h"
+#include "manager/tracing.h"
 #include "manager/worker_environment.h"
 #include "worker/worker.h"
 
@@ -34,16 +35,26 @@ std::vector<int> allowedDescriptors(const WorkerTemplate& shared, const WorkerPl
     return allowed;
 }
 
+/// For musterctl trace this is an offer; a pool with a slow log needs it, and where the kernel is
+/// against it the manager gets the rights of a debugger.
+void letBeTraced(const WorkerTemplate& shared, WorkerPlace& place, const std::string& prefix) {
+    auto granted = shared.processTreeFd >= 0
+                       ? grantMemory(place.workerOrders, shared.processTreeFd)
+                       : Result<void>(plainError("the process file system is not there"));
+    if (granted || !mustBeTraceable(shared.inputs->pool)) {
+        return;
+    }
+    if (auto dumpable = becomeDumpable(); !dumpable) {
+        shared.log->error(prefix + dumpable.error().text());
+    }
+}
+
 /// Runs in the child, signals reset and blocked; runWorker unblocks them when its own stand.
 int setUpInChild(const WorkerTemplate& shared, WorkerPlace& place, pid_t manager) {
     const ManagerInputs& inputs = *shared.inputs;
     setUpStdio(place);
     const std::string prefix = "[pool " + inputs.pool.name + "] ";
-    if (shared.processTreeFd >= 0) {
-        if (auto granted = grantMemory(place.workerOrders, shared.processTreeFd); !granted) {
-            shared.log->error(prefix + granted.error().text());
-        }
-    }
+    letBeTraced(shared, place, prefix);
     closeAllExcept(allowedDescriptors(shared, place));
     if (auto confined = confineWorker(shared.rights, *shared.log, prefix); !confined) {
         shared.log->error(prefix + confined.error().text());

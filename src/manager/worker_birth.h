@@ -36,7 +36,7 @@ struct WorkerTemplate {
     int accessLogFd = -1;
     int wakeFd = -1;
     int handOverFd = -1;
-    int processTreeFd = -1;  ///< /proc, in pools whose workers are to be traced; not for scripts
+    int processTreeFd = -1;  ///< /proc, by which workers let themselves be traced; not for scripts
 };
 
 /// What belongs to one worker. The manager keeps its ends, the child its own.

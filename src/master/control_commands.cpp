@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -149,6 +150,8 @@ void ControlCommands::dispatch(Connection connection, const json& request) {
         } else {
             succeed(connection, workersOf(*snapshot));
         }
+    } else if (*command == "trace") {
+        trace(connection, request);
     } else if (*command == "check") {
         const Operations::CheckResult found = operations_->check();
         json last = {{"ok", found.ok}, {"problems", found.problems}};
@@ -178,6 +181,23 @@ void ControlCommands::order(Connection connection, ReloadOrder order) {
         answer(connection, std::move(last));
     });
     operations_->reload(std::move(order));
+}
+
+void ControlCommands::trace(Connection connection, const json& request) {
+    const json* pid = member(request, "pid");
+    if (pid == nullptr || !pid->is_number_integer() || *pid < 1 ||
+        *pid > std::numeric_limits<pid_t>::max()) {
+        fail(connection, "'pid' must be the number of a process");
+        return;
+    }
+    const auto worker = pid->get<pid_t>();
+    operations_->trace(worker, [this, connection, worker](const Result<manager::LiveTrace>& trace) {
+        if (trace) {
+            succeed(connection, traceOf(worker, *trace));
+        } else {
+            fail(connection, trace.error().text());
+        }
+    });
 }
 
 void ControlCommands::succeed(Connection connection, json result) {

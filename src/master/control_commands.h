@@ -29,6 +29,7 @@ class Operations {
     virtual CheckResult check() = 0;
     /// False: some log stays the old one; the error log says which.
     virtual bool reopenLogs() = 0;
+    virtual void trace(pid_t worker, const Traces::OnDone& done) = 0;
     virtual const PoolSet& pools() const = 0;
     virtual std::string stateText() const = 0;
     virtual const std::string& configFile() const = 0;
@@ -48,6 +49,7 @@ class ControlCommands {
     void onLine(Connection connection, const std::string& line);
     void dispatch(Connection connection, const nlohmann::json& request);
     void order(Connection connection, ReloadOrder order);
+    void trace(Connection connection, const nlohmann::json& request);
     void succeed(Connection connection, nlohmann::json result);
     void fail(Connection connection, const std::string& why);
     void answer(Connection connection, nlohmann::json last);

@@ -1,6 +1,7 @@
 // Snapshots as JSON. Texts are bytes from outside; who writes the JSON sees to their encoding.
 #include "master/control_status.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -82,6 +83,28 @@ json statusOf(const Operations& operations) {
             {"state", operations.stateText()},
             {"config", operations.configFile()},
             {"pools", std::move(pools)}};
+}
+
+json traceOf(pid_t worker, const manager::LiveTrace& trace) {
+    json frames = json::array();
+    for (const BacktraceFrame& frame : trace.stack.frames) {
+        frames.push_back({{"address", fmt::format("0x{:016x}", frame.address)},
+                          {"function", frame.function},
+                          {"file", frame.file},
+                          {"line", frame.line}});
+    }
+    return {{"pool", trace.pool},
+            {"pid", worker},
+            {"state", scoreboard::stageName(trace.stage)},
+            {"request_seconds", static_cast<double>(trace.elapsedNs) / 1e9},
+            {"method", trace.method},
+            {"uri", trace.uri},
+            {"query", trace.query},
+            {"script", trace.script},
+            {"frames", std::move(frames)},
+            {"cut", trace.cut},
+            {"broken", trace.stack.broken},
+            {"moving", trace.stack.moving}};
 }
 
 json workersOf(const scoreboard::PoolSnapshot& pool) {

@@ -119,6 +119,8 @@ void Generation::onChannel() {
         case MessageType::failed:
             failure_ = message->text;
             break;
+        case MessageType::traced:
+            break;
         case MessageType::crashed:
         case MessageType::wantRoom:
         case MessageType::freeRoom:
@@ -189,6 +191,13 @@ Result<void> Generation::sendLogs(const Logs& logs) {
 
 void Generation::addTotals(const scoreboard::Totals& totals) {
     send({.type = MessageType::addTotals, .totals = totals});
+}
+
+Result<void> Generation::askForTrace(pid_t worker, std::uint64_t ticket, int answer) {
+    return manager::sendControl(
+        channel_,
+        {.type = MessageType::trace, .value = static_cast<std::uint32_t>(worker), .ticket = ticket},
+        {&answer, 1});
 }
 
 Result<void> Generation::bequeathTo(Generation& heir) {

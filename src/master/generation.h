@@ -69,6 +69,8 @@ class Generation {
     };
     Result<void> sendLogs(const Logs& logs);
     void addTotals(const scoreboard::Totals& totals);
+    /// Answered by MessageType::traced. `answer`: borrowed, of liveTraceSize() bytes.
+    Result<void> askForTrace(pid_t worker, std::uint64_t ticket, int answer);
     /// Connects the managers, so that this one's parked connections go to `heir` when it drains.
     Result<void> bequeathTo(Generation& heir);
 

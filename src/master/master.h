@@ -72,6 +72,7 @@ class Master final : private Operations {
 
     // The rest of what the control socket asks for.
     CheckResult check() override;
+    void trace(pid_t worker, const Traces::OnDone& done) override { pools_.trace(worker, done); }
     const PoolSet& pools() const override { return pools_; }
     std::string stateText() const override;
     const std::string& configFile() const override { return invocation_.configFile; }

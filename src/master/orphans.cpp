@@ -19,14 +19,6 @@ namespace {
 
 constexpr std::size_t kMaxStat = 4096;
 
-/// Fourth field of /proc/PID/stat, after the name in parentheses (proc(5)); 0 when it is gone.
-pid_t parentOf(pid_t pid) {
-    const auto stat = readFile("/proc/" + std::to_string(pid) + "/stat", kMaxStat);
-    const std::size_t name = stat ? stat->rfind(") ") : std::string::npos;
-    // ") S 123": the state letter stands between
-    return name == std::string::npos ? 0 : std::atoi(stat->c_str() + name + 4);
-}
-
 bool runsOurProgram(pid_t pid) {
     struct stat ours {};
     struct stat theirs {};
@@ -36,6 +28,14 @@ bool runsOurProgram(pid_t pid) {
 }
 
 }  // namespace
+
+// Fourth field of /proc/PID/stat, after the name in parentheses (proc(5)); 0 when it is gone.
+pid_t parentOf(pid_t pid) {
+    const auto stat = readFile("/proc/" + std::to_string(pid) + "/stat", kMaxStat);
+    const std::size_t name = stat ? stat->rfind(") ") : std::string::npos;
+    // ") S 123": the state letter stands between
+    return name == std::string::npos ? 0 : std::atoi(stat->c_str() + name + 4);
+}
 
 std::vector<pid_t> ownChildren() {
     std::vector<pid_t> children;

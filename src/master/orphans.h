@@ -8,6 +8,9 @@
 
 namespace muster::master {
 
+/// 0: there is no such process. Reads /proc; does not block.
+[[nodiscard]] pid_t parentOf(pid_t pid);
+
 /// All children of this process. Reads /proc; does not block.
 [[nodiscard]] std::vector<pid_t> ownChildren();
 

@@ -30,7 +30,7 @@ constexpr int kMaxRestartDoublings = 6;  // 32 s
 }  // namespace
 
 PoolSet::PoolSet(EventLoop& loop, log::ErrorLog& log, LogFiles& files, Events events)
-    : loop_(&loop), log_(&log), files_(&files), events_(std::move(events)) {}
+    : loop_(&loop), log_(&log), files_(&files), events_(std::move(events)), traces_(loop) {}
 
 PoolSet::Pool* PoolSet::find(const std::string& name) {
     return const_cast<Pool*>(std::as_const(*this).find(name));
@@ -172,6 +172,10 @@ void PoolSet::onMessage(Pool& pool, Generation& generation,
     const auto is = [&](const std::optional<Incarnation>& incarnation) {
         return incarnation && incarnation->generation.get() == &generation;
     };
+    if (message.type == MessageType::traced) {
+        traces_.answered(generation, message);
+        return;
+    }
     if (stopping_) {
         return;
     }
@@ -286,6 +290,7 @@ bool PoolSet::onDeath(pid_t pid, int status) {
     const auto is = [pid](const Incarnation& incarnation) {
         return incarnation.generation->pid() == pid;
     };
+    traces_.gone(pid);
     for (auto pool = pools_.begin(); pool != pools_.end(); ++pool) {
         if (pool->current && is(*pool->current)) {
             currentDied(*pool, status);

@@ -21,6 +21,7 @@
 #include "master/preparation.h"
 #include "master/process_account.h"
 #include "master/service_manager.h"
+#include "master/traces.h"
 
 namespace muster::master {
 
@@ -90,6 +91,9 @@ class PoolSet {
         std::vector<Leaving> leaving;
     };
     [[nodiscard]] std::vector<View> views() const;
+
+    /// What a worker of any generation does right now. `done` is called once.
+    void trace(pid_t worker, const Traces::OnDone& done);
 
     /// Graceful stop of everything; renewals and restarts end.
     void drainAll(std::chrono::milliseconds deadline);
@@ -183,6 +187,7 @@ class PoolSet {
     LogFiles* files_;
     Events events_;
     ProcessAccount account_;
+    Traces traces_;
     std::list<Pool> pools_;
     std::deque<PoolPlan> waiting_;  ///< plans not launched yet
     OnSettled settled_;

@@ -1,6 +1,10 @@
-// PoolSet's part that answers questions about the pools and changes nothing.
+// PoolSet's part that answers questions about the pools, or passes them on, and changes nothing.
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "master/orphans.h"
 #include "master/pool_set.h"
 
 namespace muster::master {
@@ -74,6 +78,25 @@ std::vector<PoolSet::View> PoolSet::views() const {
         }
     }
     return all;
+}
+
+// Whose child it is the kernel tells: a pid in a scoreboard is a claim.
+void PoolSet::trace(pid_t worker, const Traces::OnDone& done) {
+    const pid_t manager = parentOf(worker);
+    Generation* asked = nullptr;
+    forEachGeneration([&](Incarnation& incarnation) {
+        if (incarnation.generation->pid() == manager) {
+            asked = incarnation.generation.get();
+        }
+    });
+    if (asked != nullptr) {
+        traces_.ask(*asked, worker, done);
+    } else if (manager == ::getpid() || worker == ::getpid()) {
+        done(plainError(
+            fmt::format("process {} is no worker, or one whose manager is dead", worker)));
+    } else {
+        done(plainError(fmt::format("there is no worker {}", worker)));
+    }
 }
 
 std::set<std::string> PoolSet::addresses() const {
