@@ -134,7 +134,8 @@ std::string outcomeText(const json& answer) {
     const json result = answer.value("result", json::object());
     const json pools = result.value("pools", json::object());
     for (const auto& [pool, what] : pools.items()) {
-        rows.push_back({escaped(pool), what.is_string() ? what.get<std::string>() : what.dump()});
+        rows.push_back(
+            {escaped(pool), escaped(what.is_string() ? what.get<std::string>() : what.dump())});
     }
     text += aligned(rows);
     return text.empty() && answer.value("ok", false) ? "ok\n" : text;
