@@ -4,7 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "base/unique_fd.h"
 #include "fixture.h"
@@ -351,7 +351,7 @@ TEST_F(Reader, expansions_cannot_fill_the_memory) {
 }
 
 TEST_F(Reader, large_files_take_bounded_time) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     std::string entries = kPool;
     std::string pools;
     std::string noise;
@@ -372,7 +372,8 @@ TEST_F(Reader, large_files_take_bounded_time) {
     EXPECT_LE(outcome.messages.size(), 1'001U);
     EXPECT_THAT(outcome.messages.back().text, HasSubstr("the rest is not read"));
     EXPECT_FALSE(read(kPool + std::string(10U << 20U, 'x')).valid);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+    // Of this process's own time: what else the machine does is not our business.
+    EXPECT_LT((std::clock() - start) / CLOCKS_PER_SEC, 30);
 }
 
 }  // namespace
