@@ -134,6 +134,22 @@ void Generation::onChannel() {
     onMessage_(*this, *message);
 }
 
+// SIGCHLD may be seen before the reason that was sent first.
+const std::string& Generation::lastWords() {
+    ReceivedMessage received;
+    while (failure_.empty()) {
+        const auto outcome = channel_.receive(received);
+        if (!outcome || *outcome != MessageChannel::Outcome::message) {
+            break;
+        }
+        const auto message = manager::parseControl(received);
+        if (message && message->type == MessageType::failed) {
+            failure_ = message->text;
+        }
+    }
+    return failure_;
+}
+
 void Generation::send(const ControlMessage& message) {
     // A manager that cannot be told is gone or stuck; its death or the caller's deadline shows it.
     [[maybe_unused]] const auto sent = manager::sendControl(channel_, message);

@@ -45,7 +45,8 @@ class Generation {
     [[nodiscard]] State state() const { return state_; }
     [[nodiscard]] const manager::ManagerInputs& inputs() const { return inputs_; }
     [[nodiscard]] std::uint64_t launchedNs() const { return launchedNs_; }
-    [[nodiscard]] const std::string& failure() const { return failure_; }
+    /// Why it did not start, as it said before it died; empty if it did not say.
+    [[nodiscard]] const std::string& lastWords();
 
     /// Lets the loaded manager fork its first workers, up to `room` of them when there is a limit,
     /// counting on from `carried`.

@@ -297,7 +297,7 @@ bool PoolSet::onDeath(pid_t pid, int status) {
             return true;
         }
         if (pool->incoming && is(*pool->incoming)) {
-            const std::string reported = pool->incoming->generation->failure();
+            const std::string reported = pool->incoming->generation->lastWords();
             incomingFailed(*pool,
                            reported.empty() ? "it exited " + describeExit(status) : reported);
             return true;
