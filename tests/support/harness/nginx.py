@@ -59,6 +59,8 @@ http {{
 
 
 class Nginx:
+    configuration = CONFIG
+
     def __init__(
         self, arena, address, root=None, keep=False, buffering=True, retry=False, front=None
     ):
@@ -86,7 +88,7 @@ class Nginx:
         for _ in range(5):  # another program may take the port between choosing and binding
             self.port = free_port()
             with open(conf, "w", encoding="utf-8") as file:
-                file.write(CONFIG.format(port=self.port, **self._values))
+                file.write(self.configuration.format(port=self.port, **self._values))
             self.process = subprocess.Popen(
                 [PROGRAM, "-e", self.log.path, "-p", self.dir, "-c", conf],
                 stdin=subprocess.DEVNULL,
