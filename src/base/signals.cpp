@@ -5,18 +5,45 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
 namespace muster {
 namespace {
 
-int signalWriter = -1;  // written by the handler; the one process-wide fact a handler can reach
+// All a handler can reach.
+int signalWriter = -1;
+std::atomic<std::uint64_t> withoutRoom{0};  ///< bits of signals the full socket did not take
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 void writeSignalNumber(int signal) {
     const int savedErrno = errno;
     const char byte = static_cast<char>(signal);
-    // The socket is non-blocking: when it is full, so many signals wait that one more tells
-    // nothing.
-    [[maybe_unused]] const ssize_t ignored = ::write(signalWriter, &byte, 1);
+    if (::write(signalWriter, &byte, 1) != 1) {
+        // So many wait that the reader comes anyway; another kind must not be lost among them.
+        withoutRoom.fetch_or(std::uint64_t{1} << signal);
+    }
     errno = savedErrno;
+}
+
+sigset_t setOf(std::initializer_list<int> signals) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : signals) {
+        sigaddset(&set, signal);
+    }
+    return set;
+}
+
+int nextWithoutRoom() {
+    const std::uint64_t waiting = withoutRoom.load();
+    if (waiting == 0) {
+        return 0;
+    }
+    const int signal = std::countr_zero(waiting);
+    withoutRoom.fetch_and(~(std::uint64_t{1} << signal));
+    return signal;
 }
 
 }  // namespace
@@ -53,7 +80,7 @@ int SignalPipe::next() const {
         if (n < 0 && errno == EINTR) {
             continue;
         }
-        return 0;
+        return nextWithoutRoom();
     }
 }
 
@@ -84,12 +111,13 @@ void unblockAllSignals() {
 }
 
 void blockSignals(std::initializer_list<int> signals) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : signals) {
-        sigaddset(&set, signal);
-    }
+    const sigset_t set = setOf(signals);
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+void unblockSignals(std::initializer_list<int> signals) {
+    const sigset_t set = setOf(signals);
+    ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 Result<void> installHandler(int signal, void (*handler)(int), bool restart) {

@@ -23,7 +23,8 @@ class SignalPipe {
 
     /// Readable when a signal has arrived.
     [[nodiscard]] int fd() const { return reader_.get(); }
-    /// The next signal number, or 0 when none is waiting. Never blocks.
+    /// The next signal number, or 0 when none is waiting. Never blocks. In the order they came,
+    /// but for those a storm left no room for: these come last, and once each.
     [[nodiscard]] int next() const;
 
   private:
@@ -51,6 +52,7 @@ void unblockAllSignals();
 
 /// Blocks the given signals (at start-up, until the handlers stand: spec lifecycle §2).
 void blockSignals(std::initializer_list<int> signals);
+void unblockSignals(std::initializer_list<int> signals);
 
 /// Installs a plain handler: worker side. Without `restart` (SA_RESTART) blocked calls return.
 Result<void> installHandler(int signal, void (*handler)(int), bool restart = false);

@@ -183,6 +183,15 @@ Outcome storeLogFormat(LogFormat& target, std::string_view value) {
     return Accepted{};
 }
 
+Outcome storeStopManner(StopManner& target, std::string_view value) {
+    const std::string name = lowered(value);
+    if (name != "fast" && name != "graceful") {
+        return reject("invalid value");
+    }
+    target = name == "fast" ? StopManner::fast : StopManner::graceful;
+    return Accepted{};
+}
+
 Outcome storeProcessManager(ProcessManager& target, std::string_view value) {
     for (const auto pm :
          {ProcessManager::fixed, ProcessManager::dynamic, ProcessManager::ondemand}) {
@@ -234,6 +243,7 @@ struct Store {
     }
     Outcome operator()(LogLevel& target) const { return storeLevel(target, value); }
     Outcome operator()(LogFormat& target) const { return storeLogFormat(target, value); }
+    Outcome operator()(StopManner& target) const { return storeStopManner(target, value); }
     Outcome operator()(ProcessManager& target) const { return storeProcessManager(target, value); }
     Outcome operator()(std::vector<KeyValue>& /*target*/) const {
         return reject("is an array");  // the reader never stores an array through here
@@ -268,6 +278,9 @@ struct Show {
     }
     std::string operator()(LogFormat value) const {
         return value == LogFormat::json ? "json" : "text";
+    }
+    std::string operator()(const std::optional<StopManner>& value) const {
+        return value == StopManner::graceful ? "graceful" : "fast";
     }
     std::string operator()(ProcessManager value) const { return processManagerName(value); }
     std::string operator()(const std::vector<KeyValue>& /*value*/) const { return {}; }

@@ -55,6 +55,11 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"process_control_timeout", Scope::global, Type::seconds, &G::processControlTimeout, "0", kTime,
      "How long workers may take to finish on a graceful stop or reload before they are ended. "
      "0: muster's own deadline."},
+    {"terminate", Scope::global, Type::stopManner, &G::terminate, "fast", "fast or graceful",
+     "What SIGTERM means: fast ends requests, as php-fpm does; graceful finishes them and whoever "
+     "waits to be accepted, as SIGQUIT does. The default is graceful where muster is process 1, as "
+     "in a container.",
+     nullptr, DumpStyle::ownDirective},
     {"process.max", Scope::global, Type::integer, &G::processMax, "0", kNumber,
      "Most workers of all pools together. 0: no limit.", checkProcessMax},
     {"process.priority", Scope::global, Type::integer, &G::processPriority, "unchanged", kPriority,

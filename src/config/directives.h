@@ -27,6 +27,7 @@ enum class Type {
     boolean,
     logLevel,
     logFormat,
+    stopManner,
     facility,
     rlimitCore,  ///< a number, or "unlimited"
     processManager,
@@ -41,8 +42,9 @@ using Target =
     std::variant<std::string GlobalSettings::*, int GlobalSettings::*,
                  std::optional<int> GlobalSettings::*, bool GlobalSettings::*,
                  std::optional<LogLevel> GlobalSettings::*, LogFormat GlobalSettings::*,
-                 std::string PoolSettings::*, std::optional<std::string> PoolSettings::*,
-                 int PoolSettings::*, std::optional<int> PoolSettings::*, bool PoolSettings::*,
+                 std::optional<StopManner> GlobalSettings::*, std::string PoolSettings::*,
+                 std::optional<std::string> PoolSettings::*, int PoolSettings::*,
+                 std::optional<int> PoolSettings::*, bool PoolSettings::*,
                  ProcessManager PoolSettings::*, std::vector<KeyValue> PoolSettings::*>;
 
 /// How -tt shows a value that its type alone does not settle (spec config §9).

@@ -24,6 +24,7 @@ std::string_view typeName(Type type) {
         case Type::logLevel:
             return "level";
         case Type::logFormat:
+        case Type::stopManner:
         case Type::facility:
         case Type::processManager:
             return "word";

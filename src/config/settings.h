@@ -29,6 +29,7 @@ struct KeyValue {
 
 enum class ProcessManager { unset, fixed, dynamic, ondemand };  // "static" is a C++ keyword
 enum class LogFormat { text, json };
+enum class StopManner { fast, graceful };
 
 inline constexpr int kDefaultTraceDepth = 20;     ///< frames of a slow-log entry
 inline constexpr int kUnlimited = -1;             ///< rlimit_core = unlimited
@@ -48,8 +49,9 @@ struct GlobalSettings {
     int emergencyRestartThreshold = 0;    ///< both this and the interval non-zero: enabled
     int emergencyRestartInterval = 0;
     int processControlTimeout = 0;
-    int processMax = 0;                  ///< 0: unlimited
-    std::optional<int> processPriority;  ///< unset: leave alone
+    std::optional<StopManner> terminate;  ///< unset: graceful as process 1, else fast
+    int processMax = 0;                   ///< 0: unlimited
+    std::optional<int> processPriority;   ///< unset: leave alone
     bool daemonize = true;
     int rlimitFiles = 0;
     int rlimitCore = 0;  ///< bytes; 0: leave alone, kUnlimited

@@ -156,6 +156,10 @@ void PoolManager::onMessage(const ControlMessage& message, ReceivedMessage& rece
                 trace(message, received.descriptors[0].get());
             }
             break;
+        case MessageType::endNow:
+            terminate();
+            killWorkers();
+            break;
         case MessageType::loaded:
         case MessageType::ready:
         case MessageType::failed:
@@ -312,16 +316,19 @@ void PoolManager::terminate() {
     passOnWatch_.cancel();
     parking_.clear();
     lingering_.clear();
+    writeCommands();
     endWorkers(milliseconds(parts_.inputs->terminateTimeoutMs));
     finishIfEmpty();
 }
 
 void PoolManager::endWorkers(milliseconds untilKill) {
     children_.signalAll(SIGTERM);
-    killWatch_ = parts_.loop->after(untilKill, [this] {
-        children_.signalAll(SIGKILL);
-        killWatch_ = parts_.loop->every(kEscalation, [this] { children_.signalAll(SIGKILL); });
-    });
+    killWatch_ = parts_.loop->after(untilKill, [this] { killWorkers(); });
+}
+
+void PoolManager::killWorkers() {
+    children_.signalAll(SIGKILL);
+    killWatch_ = parts_.loop->every(kEscalation, [this] { children_.signalAll(SIGKILL); });
 }
 
 void PoolManager::finishIfEmpty() {

@@ -74,6 +74,7 @@ class PoolManager {
     void watchDrain();
     void terminate();
     void endWorkers(std::chrono::milliseconds untilKill);
+    void killWorkers();
     void failToStart(const std::string& why);
     void finishIfEmpty();
 
@@ -92,6 +93,7 @@ class PoolManager {
     [[nodiscard]] PoolLoad observe();
     void logLoad(const PoolLoad& load);
     void logGrowth(int forked);
+    [[nodiscard]] std::uint32_t drainingCommand() const;
     void writeCommands();
     void reopenLogs(const ControlMessage& message, ReceivedMessage& received);
     void trace(const ControlMessage& question, int answerFd);

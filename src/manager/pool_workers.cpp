@@ -267,6 +267,17 @@ void PoolManager::logGrowth(int forked) {
     }
 }
 
+std::uint32_t PoolManager::drainingCommand() const {
+    switch (phase_) {
+        case Phase::draining:
+            return static_cast<std::uint32_t>(drainMode_);
+        case Phase::terminating:  // one that does not hear TERM shall not begin another request
+            return worker::kDrainStopping;
+        default:
+            return worker::kNotDraining;
+    }
+}
+
 void PoolManager::writeCommands() {
     auto& commands = parts_.workers->segment->header().commands;
     std::int32_t wakeAt = 0;
@@ -277,8 +288,7 @@ void PoolManager::writeCommands() {
     }
     commands.wakeAtIdle.store(wakeAt, std::memory_order_relaxed);
     // Ours to say, but a worker may have scribbled here: said again on every look.
-    commands.draining.store(phase_ == Phase::draining ? static_cast<std::uint32_t>(drainMode_) : 0,
-                            std::memory_order_seq_cst);
+    commands.draining.store(drainingCommand(), std::memory_order_seq_cst);
     commands.handOvers.store(static_cast<std::uint32_t>(parking_.readyCount()),
                              std::memory_order_seq_cst);
 }

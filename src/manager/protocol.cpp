@@ -59,6 +59,7 @@ std::optional<ControlMessage> parseControl(const ReceivedMessage& received) {
         case MessageType::adopt:
         case MessageType::room:
         case MessageType::trace:
+        case MessageType::endNow:
             return message;
     }
     return std::nullopt;

@@ -38,6 +38,7 @@ enum class MessageType : std::uint32_t {
     adopt = 106,      ///< a channel: parked connections of an earlier generation come from there
     room = 107,       ///< process.max: `value` more workers may be forked
     trace = 108,      ///< what does the worker of pid `value` do? `ticket`; a memfd for the answer
+    endNow = 109,     ///< kill the workers and leave
 };
 
 enum class DrainMode : std::uint32_t {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <csignal>
 #include <cstdint>
 #include <optional>
 
@@ -92,7 +93,6 @@ Result<int> runInBackground(log::ErrorLog& log, std::chrono::milliseconds patien
     UniqueFd writer(ends[1]);
     const auto pid = forkChild([&] {
         reader.reset();
-        unblockAllSignals();
         Starter starter(log, std::move(writer));
         const int status = master(starter);
         starter.tellDown();
@@ -102,6 +102,7 @@ Result<int> runInBackground(log::ErrorLog& log, std::chrono::milliseconds patien
         return tl::make_unexpected(Error{pid.error().code, "failed to daemonize"});
     }
     writer.reset();
+    unblockSignals({SIGTERM, SIGINT, SIGQUIT});  // whoever waits may be tired of it
     log.debug(fmt::format("The calling process is waiting for the master process to ping via fd={}",
                           reader.get()));
     const auto word = awaitWord(reader.get(), log, patience);

@@ -16,6 +16,8 @@ namespace {
 
 /// For a manager that has killed its workers, or has none, to go.
 constexpr std::uint64_t kGraceNs = 3 * kNsPerSecond;
+/// … for one that is told to do that now.
+constexpr std::uint64_t kGraceToKillNs = kNsPerSecond;
 
 scoreboard::Totals countedSince(scoreboard::Totals now, const scoreboard::Totals& before) {
     const auto since = [](std::uint64_t later, std::uint64_t earlier) {
@@ -157,6 +159,7 @@ void Generation::send(const ControlMessage& message) {
 
 void Generation::start(const scoreboard::Totals& carried, int room) {
     state_ = State::starting;
+    mayHaveWorkers_ = true;
     send(
         {.type = MessageType::start, .value = static_cast<std::uint32_t>(room), .totals = carried});
 }
@@ -179,12 +182,21 @@ void Generation::drain(manager::DrainMode mode, std::chrono::milliseconds deadli
 }
 
 void Generation::terminate() {
-    const auto workers = state_ == State::loading  // … has none yet
-                             ? 0
-                             : static_cast<std::uint64_t>(inputs_.terminateTimeoutMs) * kNsPerMs;
+    const auto workers =
+        mayHaveWorkers_ ? static_cast<std::uint64_t>(inputs_.terminateTimeoutMs) * kNsPerMs : 0;
     overdueNs_ = monotonicNs() + workers + kGraceNs;
     state_ = State::terminating;
     ::kill(pid_, SIGTERM);
+}
+
+void Generation::endNow() {
+    if (!mayHaveWorkers_) {
+        kill();  // it may be loading for long
+        return;
+    }
+    overdueNs_ = monotonicNs() + kGraceToKillNs;
+    state_ = State::terminating;
+    send({.type = MessageType::endNow});
 }
 
 bool Generation::isOverdue() const {

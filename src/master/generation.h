@@ -57,8 +57,10 @@ class Generation {
     [[nodiscard]] int workersSeen() const;
     void drain(manager::DrainMode mode, std::chrono::milliseconds deadline);
     void terminate();  ///< by SIGTERM, which a manager hears once it has loaded the runtime
+    /// Workers die by SIGKILL, and the manager goes.
+    void endNow();
     void kill();
-    /// Since terminate() there was time enough for the manager's own TERM and KILL.
+    /// Since terminate() or endNow() there was time enough for the manager's own TERM and KILL.
     [[nodiscard]] bool isOverdue() const;
     /// Borrowed: new descriptors for the error log and, when the pool has them, access and
     /// slow log.
@@ -97,6 +99,7 @@ class Generation {
 
     pid_t pid_ = -1;
     State state_ = State::loading;
+    bool mayHaveWorkers_ = false;
     manager::ManagerInputs inputs_;
     std::uint64_t launchedNs_ = 0;
     std::uint64_t overdueNs_ = 0;

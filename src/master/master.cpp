@@ -16,11 +16,15 @@
 
 namespace muster::master {
 
-using std::chrono::milliseconds;
-
 namespace {
 
-constexpr milliseconds kOverdueCheck{1000};
+constexpr std::size_t kSignalsPerTurn = 64;  // a storm must not keep the master from all else
+
+/// A stop that comes twice at the same instant is no second thought, it came by two ways; and the
+/// logs that were opened a moment ago are new.
+bool countsOnce(int signal) {
+    return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGUSR1;
+}
 
 }  // namespace
 
@@ -43,6 +47,7 @@ const char* Master::stateName(State state) {
         case State::finishing:
             return "finishing";
         case State::terminating:
+        case State::killing:
             return "terminating";
         case State::starting:
         case State::serving:
@@ -132,12 +137,22 @@ void Master::announceReady() {
 // --- Signals --------------------------------------------------------------------------------
 
 void Master::onSignals() {
+    // Read before anything is done: what comes meanwhile is a second thought.
+    std::vector<int> signals;
+    while (signals.size() < kSignalsPerTurn) {
+        const int signal = signals_.next();
+        if (signal == 0) {
+            break;
+        }
+        signals.push_back(signal);
+    }
     bool childDied = false;
-    while (const int signal = signals_.next()) {
+    std::set<int> heard;
+    for (const int signal : signals) {
         log_.debug(std::string("received ") + signalName(signal));
         if (signal == SIGCHLD) {
             childDied = true;
-        } else {
+        } else if (heard.insert(signal).second || !countsOnce(signal)) {
             onSignal(signal);
         }
     }
@@ -149,13 +164,13 @@ void Master::onSignals() {
 void Master::onSignal(int signal) {
     switch (signal) {
         case SIGTERM:
+            stop(termIsGraceful());
+            break;
         case SIGINT:
-            log_.notice("Terminating ...");
-            terminate();
+            stop(false);
             break;
         case SIGQUIT:
-            log_.notice("Finishing ...");
-            finish();
+            stop(true);
             break;
         case SIGUSR1:
             reopenLogs();
@@ -168,27 +183,6 @@ void Master::onSignal(int signal) {
         default:
             break;
     }
-}
-
-void Master::finish() {
-    if (!mayEnter(State::finishing, "finishing")) {
-        return;
-    }
-    state_ = State::finishing;
-    service_.stopping("Finishing");
-    pools_.drainAll(drainDeadline(global_));
-    endIfDone();
-}
-
-void Master::terminate() {
-    if (!mayEnter(State::terminating, "terminating")) {
-        return;
-    }
-    state_ = State::terminating;
-    service_.stopping("Terminating");
-    pools_.terminateAll();
-    killWatch_ = loop_.every(kOverdueCheck, [this] { pools_.killOverdue(); });
-    endIfDone();
 }
 
 // A reload is an episode of `serving`, not a state of its own; it is named like one in the log.
@@ -288,28 +282,6 @@ void Master::workerCrashed() {
         fmt::format("failed processes threshold ({} in {} sec) is reached, initiating reload",
                     crashes_.threshold(), crashes_.intervalSeconds()));
     reload({.everything = true});
-}
-
-// --- End ------------------------------------------------------------------------------------
-
-void Master::endIfDone() {
-    if ((state_ == State::finishing || state_ == State::terminating) && pools_.empty()) {
-        loop_.stop();
-    }
-}
-
-int Master::cleanUp() {
-    endOrphanedWorkers();
-    if (exitStatus_ == kExitOk) {
-        listeners_.keepOnly({});
-        log_.notice("exiting, bye-bye!");
-    } else {
-        listeners_.abandon();
-    }
-    if (auto removed = removePidFile(global_.pid); !removed) {
-        log_.error(removed.error().text());
-    }
-    return exitStatus_;
 }
 
 }  // namespace muster::master

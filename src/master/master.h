@@ -39,7 +39,7 @@ class Master final : private Operations {
 
   private:
     /// What the operator asked for last that counts. Later states never go back to earlier ones.
-    enum class State { starting, serving, finishing, terminating };
+    enum class State { starting, serving, finishing, terminating, killing };
 
     [[nodiscard]] static const char* stateName(State state);
     bool takeRights(const config::GlobalSettings& global, std::vector<PoolPlan>& plans);
@@ -65,8 +65,6 @@ class Master final : private Operations {
     void workerCrashed();
     void onSignals();
     void onSignal(int signal);
-    void finish();
-    void terminate();
     [[nodiscard]] bool mayEnter(State wanted, const char* name);
     bool reopenLogs() override;
 
@@ -80,6 +78,14 @@ class Master final : private Operations {
 
     void reap();
     void logUnknownChild(pid_t pid, const std::string& exit);
+
+    // Stop (stop.cpp).
+    [[nodiscard]] bool termIsGraceful() const;
+    void stop(bool gracefully);
+    void finish();
+    void terminate();
+    void killAll();
+    void abandonReloads();
     void endIfDone();
     int cleanUp();
 

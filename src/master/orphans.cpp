@@ -59,14 +59,15 @@ std::vector<pid_t> orphanedWorkers() {
     return orphans;
 }
 
-void endOrphanedWorkers() {
+void endOrphanedWorkers(std::chrono::milliseconds patience) {
+    constexpr std::chrono::milliseconds kTurn{10};
     for (const pid_t pid : orphanedWorkers()) {
         ::kill(pid, SIGTERM);
     }
-    for (int turn = 0; turn < 100 && !orphanedWorkers().empty(); ++turn) {
+    for (; patience.count() > 0 && !orphanedWorkers().empty(); patience -= kTurn) {
         while (reapChild()) {
         }
-        ::poll(nullptr, 0, 10);
+        ::poll(nullptr, 0, static_cast<int>(kTurn.count()));
     }
     for (const pid_t pid : orphanedWorkers()) {
         ::kill(pid, SIGKILL);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <vector>
 
 namespace muster::master {
@@ -18,7 +19,8 @@ namespace muster::master {
 /// background is left alone. Reads /proc; does not block.
 [[nodiscard]] std::vector<pid_t> orphanedWorkers();
 
-/// Ends them: TERM, and KILL for those that are left after a second. Blocks that long at most.
-void endOrphanedWorkers();
+inline constexpr std::chrono::milliseconds kPatienceWithOrphans{1000};
+/// Ends them: TERM, and KILL for those that are left after `patience`. Blocks that long at most.
+void endOrphanedWorkers(std::chrono::milliseconds patience);
 
 }  // namespace muster::master

@@ -391,6 +391,10 @@ void PoolSet::terminateAll() {
     forEachGeneration([](Incarnation& incarnation) { incarnation.generation->terminate(); });
 }
 
+void PoolSet::killAll() {
+    forEachGeneration([](Incarnation& incarnation) { incarnation.generation->endNow(); });
+}
+
 void PoolSet::killOverdue() {
     forEachGeneration([](Incarnation& incarnation) {
         if (incarnation.generation->isOverdue()) {

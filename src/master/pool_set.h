@@ -98,7 +98,9 @@ class PoolSet {
     /// Graceful stop of everything; renewals and restarts end.
     void drainAll(std::chrono::milliseconds deadline);
     void terminateAll();
-    /// Kills the managers that had time enough to end after terminateAll().
+    /// Nobody gets any more time.
+    void killAll();
+    /// Kills the managers that had time enough to end after terminateAll() or killAll().
     void killOverdue();
     [[nodiscard]] bool empty() const;
 

@@ -71,6 +71,9 @@ int masterMain(const Invocation& invocation) {
     setProcessName(invocation.line.programName);  // exec -a and systemd's "@" give only argv[0]
     // An early reload or log signal must not kill the start (spec lifecycle §2 step 1).
     blockSignals({SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD});
+    if (invocation.line.action != Action::test) {
+        blockSignals({SIGTERM, SIGINT, SIGQUIT});  // process 1 would not hear an early one at all
+    }
     log::ErrorLog log;
     if (auto filled = fillStandardStreams(); !filled) {
         log.error(filled.error().text());

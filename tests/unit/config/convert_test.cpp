@@ -59,6 +59,9 @@ Row coreLimit(const std::string& value, const std::string& shown,
 Row format(const std::string& value, const std::string& shown) {
     return {"log.format", Scope::global, value, shown, "invalid value"};
 }
+Row stopManner(const std::string& value, const std::string& shown) {
+    return {"terminate", Scope::global, value, shown, "invalid value"};
+}
 Row priority(const std::string& value, const std::string& shown) {
     return {"process.priority", Scope::global, value, shown, kNotANumber};
 }
@@ -109,6 +112,10 @@ INSTANTIATE_TEST_SUITE_P(Optional, Conversion,
 INSTANTIATE_TEST_SUITE_P(Format, Conversion,
                          ::testing::Values(format("text", "text"), format("JSON", "json"),
                                            format("xml", ""), format("", "")));
+INSTANTIATE_TEST_SUITE_P(StopManner, Conversion,
+                         ::testing::Values(stopManner("fast", "fast"),
+                                           stopManner("GRACEFUL", "graceful"),
+                                           stopManner("quick", ""), stopManner("", "")));
 INSTANTIATE_TEST_SUITE_P(Boolean, Conversion,
                          ::testing::Values(boolean("1", "yes"), boolean("yes", "yes"),
                                            boolean("true", "yes"), boolean("on", "yes"),

@@ -36,6 +36,7 @@ const std::vector<Row> kGlobalRows = {
     {"emergency_restart_interval", "1m", "60s", "1w", kUnit},
     {"emergency_restart_threshold", "10", "10", "ten", kNumber},
     {"process_control_timeout", "10", "10s", "10x", kUnit},
+    {"terminate", "Graceful", "graceful", "slow", "invalid value"},
     {"process.max", "128", "128", "1.5", kNumber},
     {"process.priority", "-5", "-5", "low", kNumber},
     {"daemonize", "off", "no", "\"NO\"", kTruth},
