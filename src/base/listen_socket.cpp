@@ -2,8 +2,12 @@
 #include "base/listen_socket.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
 
 #include "base/socket_acl.h"
 
@@ -26,6 +30,15 @@ Result<UniqueFd> newSocket(int family, const Say& say) {
     return fd;
 }
 
+/// Nobody will take what connects here: the master that listened has died, and processes of its
+/// that finish their last requests hold the socket open.
+bool isAbandoned(int connected) {
+    ucred listening{};
+    socklen_t length = sizeof listening;
+    return ::getsockopt(connected, SOL_SOCKET, SO_PEERCRED, &listening, &length) == 0 &&
+           listening.pid > 0 && ::kill(listening.pid, 0) < 0 && errno == ESRCH;
+}
+
 /// Makes room for a socket file: a stale socket goes, everything else stays and is an error.
 Result<void> clearPath(const SocketAddress& address, const std::string& path) {
     struct stat info {};
@@ -38,7 +51,8 @@ Result<void> clearPath(const SocketAddress& address, const std::string& path) {
     }
     const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int outcome = ::connect(probe.get(), address.data(), address.length());
-    if (outcome == 0 || errno == EAGAIN) {  // EAGAIN: alive, its queue is full
+    const bool isFull = outcome < 0 && errno == EAGAIN;
+    if (isFull || (outcome == 0 && !isAbandoned(probe.get()))) {
         return plainError("Another FPM instance seems to already listen on " + path);
     }
     if (::unlink(path.c_str()) < 0) {

@@ -164,6 +164,20 @@ def test_running_request_outlives_a_killed_master(arena, daemon):
     os.remove(control_path(daemon))
 
 
+@both_users
+def test_a_new_master_binds_while_the_last_request_of_the_killed_one_runs(arena, daemon):
+    daemon.configure(TWO).start()
+    gate = arena.gate()
+    request = daemon.get_in_background(gate.path, query=gate.query)
+    gate.wait_started()
+    processes.kill_hard(daemon.master)
+    daemon.wait_exit()
+    daemon.start()
+    daemon.assert_serves()
+    gate.open()
+    assert request.result().text == "through the gate"
+
+
 def test_noise_from_a_manager_does_not_harm_the_master(daemon):
     """Stopped, a manager answers nothing: the master goes on with the other pools."""
     daemon.configure(TWO).start()
