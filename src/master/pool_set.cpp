@@ -218,6 +218,14 @@ void PoolSet::switchOver(Pool& pool) {
     }
 }
 
+/// Whoever got the socket of a pool that goes: it may have changed its name only.
+PoolSet::Pool* PoolSet::onSocketOf(const Incarnation& gone) {
+    const auto heir = std::find_if(pools_.begin(), pools_.end(), [&](const Pool& pool) {
+        return pool.plan && pool.current && pool.current->plan.listener == gone.plan.listener;
+    });
+    return heir == pools_.end() ? nullptr : &*heir;
+}
+
 // Earlier generations may be waiting for long requests yet: their heir is always the current one.
 void PoolSet::bequeath(Pool& pool, Incarnation& from) {
     const auto told = from.generation->bequeathTo(*pool.current->generation);
@@ -270,7 +278,11 @@ void PoolSet::settleIfDone() {
         if (!pool.plan && pool.current) {
             Incarnation gone = std::move(*pool.current);
             pool.current.reset();
-            leave(pool, std::move(gone), DrainMode::stop);
+            Pool* heir = onSocketOf(gone);
+            if (heir != nullptr) {
+                bequeath(*heir, gone);
+            }
+            leave(pool, std::move(gone), heir == nullptr ? DrainMode::stop : DrainMode::replaced);
         }
         if (!pool.plan) {
             account_.forget(pool.name);

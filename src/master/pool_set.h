@@ -154,6 +154,7 @@ class PoolSet {
     void launch(Pool& pool, PoolPlan plan);
     void onMessage(Pool& pool, Generation& generation, const manager::ControlMessage& message);
     void switchOver(Pool& pool);
+    Pool* onSocketOf(const Incarnation& gone);
     void bequeath(Pool& pool, Incarnation& from);
     void leave(Pool& pool, Incarnation incarnation, manager::DrainMode mode);
     void incomingFailed(Pool& pool, const std::string& why);
