@@ -60,10 +60,9 @@ class Stage:
         self.raise_curtain()
         return self
 
-    def raise_curtain(self, routes=("unix", "tcp")):
-        self.front = Front(
-            self.arena, {name: self.daemon.address(name) for name in routes}, self.journal
-        )
+    def raise_curtain(self):
+        addresses = {name: self.daemon.address(name) for name in self.daemon.pools}
+        self.front = Front(self.arena, addresses, self.journal)
         self.arena.nginxes.append(self.front)
 
     def load(self, routes=None, **more):

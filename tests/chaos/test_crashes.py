@@ -14,6 +14,7 @@ from load import LONG, SEED
 KILLS = 600 if LONG else 24
 FREEZES = 200 if LONG else 12
 MANAGERS = 60 if LONG else 4
+MASTERS = 20 if LONG else 2
 DEADLY = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGKILL)
 
 
@@ -75,3 +76,24 @@ def test_managers_die_and_freeze(stage, number):
                 )
             load.wait_for_more(30)
     stage.verdict(f"{MANAGERS} managers got {number.name}", load, managers=deaths)
+
+
+@muster_only
+def test_masters_are_killed(stage):
+    """Requests that were begun get their answers, and the next master binds at once."""
+    stage.daemon.compare_descriptors = False
+    stage.start({"unix": stage.pools()["unix"]})
+    with stage.load() as load:
+        for _ in range(MASTERS):
+            load.wait_for_more(50)
+            stage.daemon.signal(signal.SIGKILL)
+            stage.daemon.wait_exit()
+            stage.daemon.start()
+    begun = stage.begun()
+    lost = [visit for visit in load.failed if visit.id in begun]
+    refused = len(load.failed) - len(lost)
+    print(
+        f"\n{MASTERS} masters killed: seed {SEED}, N = {len(load.visits)}, "
+        f"failed {len(lost)} that were begun, refused {refused}"
+    )
+    assert not lost, "\n".join(stage.describe(visit) for visit in lost)
