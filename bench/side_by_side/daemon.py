@@ -13,6 +13,7 @@ WORKERS = 4
 CONFIGURATION = """\
 [global]
 error_log = {run}/{name}.error.log
+{globals}
 
 [bench]
 {identity}
@@ -35,12 +36,17 @@ def pool_user():
 STATIC = {"pm": "static", "pm.max_children": WORKERS}
 
 
+def lines(directives):
+    return "\n".join(f"{key} = {value}" for key, value in directives.items())
+
+
 class Daemon:
     """Started in the foreground, in a session of its own, stopped by pid."""
 
-    def __init__(self, name, program, run, manager=None):
+    def __init__(self, name, program, run, manager=None, globals_=None):
         """manager: the directives that say how many workers there are."""
         self.name = name
+        self.globals = globals_ or {}
         self.manager = manager or STATIC
         self.run = Path(run)
         self.program = self._reachable(Path(program).resolve())
@@ -67,7 +73,8 @@ class Daemon:
                 name=self.name,
                 socket=self.socket,
                 access_log=self.access_log,
-                manager="\n".join(f"{key} = {value}" for key, value in self.manager.items()),
+                manager=lines(self.manager),
+                globals=lines(self.globals),
                 identity=f"user = {user}\ngroup = {user}" if as_root() else "",
             )
         )
