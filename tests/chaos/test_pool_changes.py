@@ -6,7 +6,7 @@ from harness.program import muster_only
 from harness.waiting import wait_until
 from load import LONG
 
-CHANGES = 100 if LONG else 6
+CHANGES = 100 if LONG else 3
 
 
 def reload_to(stage, pools):

@@ -11,8 +11,8 @@ from harness.waiting import pause
 from load import LONG, SEED
 from stage import WORKERS
 
-RELOADS = 1000 if LONG else 10
-ORDERS = 200 if LONG else 6
+RELOADS = 1000 if LONG else 6
+ORDERS = 200 if LONG else 4
 BURSTS = 40 if LONG else 2
 BURST = 25
 GAP_MS = 25
