@@ -9,7 +9,7 @@ _musterctl() {
         esac
     done
     case $command in
-        '') words='status workers reload restart scale drain resume trace logs check --socket --json --help --version' ;;
+        '') words='status workers reload restart scale drain resume trace logs upgrade check --socket --json --help --version' ;;
         workers | reload | restart | scale | drain | resume)
             words=$(musterctl "${socket[@]}" status 2>/dev/null | awk 'NR > 3 { print $1 }')
             ;;

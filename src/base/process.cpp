@@ -3,8 +3,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -184,6 +187,90 @@ Result<std::string> executablePath() {
     return std::string(buffer, static_cast<std::size_t>(n));
 }
 
+Result<std::string> startedFrom() {
+    struct stat running {};
+    if (::stat("/proc/self/exe", &running) < 0) {
+        return errnoError("stat(/proc/self/exe)");
+    }
+    const auto leadsHere = [&](const std::string& path) {
+        struct stat there {};
+        return ::stat(path.c_str(), &there) == 0 && there.st_dev == running.st_dev &&
+               there.st_ino == running.st_ino;
+    };
+    // What the kernel was told to execute (getauxval(3)); a descriptor's name leads nowhere later.
+    const auto* named = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    if (named != nullptr) {
+        std::string path = named;
+        char directory[PATH_MAX];
+        if (!path.starts_with('/') && ::getcwd(directory, sizeof directory) != nullptr) {
+            path = std::string(directory) + '/' + path;
+        }
+        if (!path.starts_with("/dev/fd/") && !path.starts_with("/proc/") && leadsHere(path)) {
+            return path;
+        }
+    }
+    auto path = executablePath();
+    constexpr std::string_view kDeleted = " (deleted)";
+    if (path && path->ends_with(kDeleted) && !leadsHere(*path)) {
+        path->resize(path->size() - kDeleted.size());
+    }
+    return path;
+}
+
+namespace {
+
+void setCloseOnExec(std::span<const int> descriptors, bool on) {
+    for (const int fd : descriptors) {
+        ::fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0);
+    }
+}
+
+std::vector<char*> pointersTo(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (const std::string& text : texts) {
+        pointers.push_back(const_cast<char*>(text.c_str()));
+    }
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+struct Replacement {
+    int program;
+    std::vector<std::string> environment;
+    std::vector<char*> argumentPointers;
+    std::vector<char*> environmentPointers;
+};
+
+Replacement* replacement = nullptr;  // reached from a handler
+
+}  // namespace
+
+Error replaceProgram(int program, std::span<const int> keep) {
+    const SignalBlock block;
+    setCloseOnExec(keep, false);
+    ::fexecve(program, pointersTo(startArguments()).data(), environ);
+    const int reason = errno;
+    setCloseOnExec(keep, true);
+    return {std::error_code(reason, std::system_category()), "exec"};
+}
+
+void prepareReplacement(int program, const std::vector<std::string>& variables) {
+    auto* prepared = new Replacement{program, variables, pointersTo(startArguments()), {}};
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        prepared->environment.emplace_back(*entry);
+    }
+    prepared->environmentPointers = pointersTo(prepared->environment);
+    replacement = prepared;
+}
+
+void replaceProgramAsPrepared() {
+    if (replacement != nullptr) {
+        ::fexecve(replacement->program, replacement->argumentPointers.data(),
+                  replacement->environmentPointers.data());
+    }
+}
+
 void setProcessName(const std::string& name) {
     ::prctl(PR_SET_NAME, name.c_str(), 0UL, 0UL, 0UL);
 }
@@ -193,6 +280,7 @@ namespace {
 char* titleStart = nullptr;
 std::size_t titleRoom = 0;
 std::vector<std::string>* environment = nullptr;  ///< owns what environ points to, also when unset
+std::vector<std::string>* arguments = nullptr;    ///< copies: the title is written over argv
 
 }  // namespace
 
@@ -213,6 +301,7 @@ void initProcessTitle(int argc, char** argv) {
         }
     }
     // Both live as long as the process, like the block they replace.
+    arguments = new std::vector<std::string>(argv, argv + argc);
     environment = new std::vector<std::string>(environ, environ + count);
     auto* pointers = new char* [count + 1] {};
     std::transform(environment->begin(), environment->end(), pointers,
@@ -220,6 +309,11 @@ void initProcessTitle(int argc, char** argv) {
     environ = pointers;
     titleStart = argv[0];
     titleRoom = static_cast<std::size_t>(end - argv[0]);
+}
+
+const std::vector<std::string>& startArguments() {
+    static const std::vector<std::string> kNone;
+    return arguments == nullptr ? kNone : *arguments;
 }
 
 void setProcessTitle(const std::string& title) {

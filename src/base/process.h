@@ -78,6 +78,26 @@ Result<void> nullStandardStreams(std::initializer_list<int> fds);
 /// Path of the running executable.
 [[nodiscard]] Result<std::string> executablePath();
 
+/// The path by which this program was started, absolute, with its symbolic links: where its
+/// successor will be. To be asked before the working directory changes.
+[[nodiscard]] Result<std::string> startedFrom();
+
+/// The program's arguments as main() got them.
+[[nodiscard]] const std::vector<std::string>& startArguments();
+
+/// Puts the program behind `program` in the place of this one, in this process: with our arguments
+/// and environment, every signal blocked, so that none is lost, and of the descriptors above 2
+/// those in `keep` besides those that were ours to inherit. Returns only when it fails; then
+/// nothing has changed.
+[[nodiscard]] Error replaceProgram(int program, std::span<const int> keep);
+
+/// The same for a signal handler, with everything made ready before: the way back to another
+/// program if this one crashes before it has changed the flag of any descriptor. `variables`: added
+/// to the environment as it is now. Leaks on purpose: a handler may need it at any time.
+void prepareReplacement(int program, const std::vector<std::string>& variables);
+/// Returns only when it fails, or nothing was prepared. Async-signal-safe.
+void replaceProgramAsPrepared();
+
 /// The short name that ps -C and pgrep look for; cut to 15 bytes, inherited by forked children.
 void setProcessName(const std::string& name);
 

@@ -40,6 +40,12 @@ Result<UniqueFd> createSealedContent(const std::string& name, std::string_view c
     return fd;
 }
 
+bool isSealed(int fd) {
+    constexpr int kAll = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+    const int seals = ::fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & kAll) == kAll;
+}
+
 Result<Mapping> Mapping::map(int fd, Access access, std::size_t minimumSize) {
     struct stat info {};
     if (::fstat(fd, &info) < 0) {

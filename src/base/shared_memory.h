@@ -20,6 +20,9 @@ namespace muster {
 [[nodiscard]] Result<UniqueFd> createSealedContent(const std::string& name,
                                                    std::string_view content);
 
+/// Made by createSealedContent(), or as safe as that. Any number is safe to ask for.
+[[nodiscard]] bool isSealed(int fd);
+
 class Mapping {
   public:
     enum class Access { readOnly, readWrite };

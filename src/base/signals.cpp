@@ -120,6 +120,25 @@ void unblockSignals(std::initializer_list<int> signals) {
     ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+FaultWatch::FaultWatch(void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    sigset_t set;
+    sigemptyset(&set);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+        sigaddset(&set, kSignals[i]);
+        ::sigaction(kSignals[i], &action, &previous_[i]);
+    }
+    ::sigprocmask(SIG_UNBLOCK, &set, &previousMask_);
+}
+
+FaultWatch::~FaultWatch() {
+    ::sigprocmask(SIG_SETMASK, &previousMask_, nullptr);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+        ::sigaction(kSignals[i], &previous_[i], nullptr);
+    }
+}
+
 Result<void> installHandler(int signal, void (*handler)(int), bool restart) {
     struct sigaction action {};
     action.sa_handler = handler;

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <initializer_list>
@@ -53,6 +54,21 @@ void unblockAllSignals();
 /// Blocks the given signals (at start-up, until the handlers stand: spec lifecycle §2).
 void blockSignals(std::initializer_list<int> signals);
 void unblockSignals(std::initializer_list<int> signals);
+
+/// Signals that a fault of our own raises, and SIGALRM, are unblocked and handled by `handler` as
+/// long as this lives; then handlers and mask are as before.
+class FaultWatch {
+  public:
+    explicit FaultWatch(void (*handler)(int));
+    FaultWatch(const FaultWatch&) = delete;
+    FaultWatch& operator=(const FaultWatch&) = delete;
+    ~FaultWatch();
+
+  private:
+    static constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
+    std::array<struct sigaction, kSignals.size()> previous_{};
+    sigset_t previousMask_{};
+};
 
 /// Installs a plain handler: worker side. Without `restart` (SA_RESTART) blocked calls return.
 Result<void> installHandler(int signal, void (*handler)(int), bool restart = false);

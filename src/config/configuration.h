@@ -54,8 +54,17 @@ struct ReadOutcome {
 /// Lines of -tt after "NOTICE: " (spec config §9), without the final success line.
 [[nodiscard]] std::vector<std::string> dumpConfiguration(const Configuration& configuration);
 
+/// Who encoded what is decoded: another program may have fewer directives or more, which then have
+/// their defaults or are left out.
+enum class Writer { sameProgram, otherProgram };
+
 /// A pool's settings as text for the sealed memfd a manager is started with, and back.
 [[nodiscard]] std::string encodePool(const PoolSettings& pool);
-[[nodiscard]] Result<PoolSettings> decodePool(const std::string& text);
+[[nodiscard]] Result<PoolSettings> decodePool(const std::string& text,
+                                              Writer writer = Writer::sameProgram);
+
+/// The settings of [global] for the next program of an upgrade, and back.
+[[nodiscard]] std::string encodeGlobal(const GlobalSettings& global);
+[[nodiscard]] Result<GlobalSettings> decodeGlobal(const std::string& text, Writer writer);
 
 }  // namespace muster::config

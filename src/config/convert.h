@@ -51,6 +51,20 @@ bool visitPoolTarget(const Directive& directive, Ref settings, Visitor&& visitor
         directive.target);
 }
 
+/// The same the other way round: for a row of [global].
+template <typename Ref, typename Visitor>
+bool visitGlobalTarget(const Directive& directive, Ref settings, Visitor&& visitor) {
+    return std::visit(
+        [&](auto member) {
+            constexpr bool kGlobal = std::is_invocable_v<decltype(member), GlobalSettings&>;
+            if constexpr (kGlobal) {
+                visitor(settings.global->*member);
+            }
+            return kGlobal;
+        },
+        directive.target);
+}
+
 struct Rejection {
     std::string reason;    ///< php-fpm's text
     std::string expected;  ///< empty: the row's `expects`

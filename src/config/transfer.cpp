@@ -1,4 +1,5 @@
-// A pool's settings as JSON and back, through the table: what the master hands to a manager.
+// Settings as JSON and back, through the table: what the master hands to a manager, and to the
+// program that replaces it.
 //
 // Settings are bytes, JSON is Unicode: each byte travels as the code point of its number, so every
 // value comes back exactly.
@@ -59,6 +60,15 @@ json encodeValue(bool value) {
 json encodeValue(ProcessManager value) {
     return processManagerName(value);
 }
+json encodeValue(LogLevel value) {
+    return static_cast<int>(value);
+}
+json encodeValue(LogFormat value) {
+    return static_cast<int>(value);
+}
+json encodeValue(StopManner value) {
+    return static_cast<int>(value);
+}
 json encodeValue(const std::vector<KeyValue>& value) {
     json list = json::array();
     for (const KeyValue& entry : value) {
@@ -112,6 +122,26 @@ bool decodeValue(const json& from, ProcessManager& to) {
     }
     return false;
 }
+/// One of the numbers from `first` to `last`.
+template <typename Enum>
+bool decodeEnum(const json& from, Enum& to, Enum first, Enum last) {
+    int number = 0;
+    if (!decodeValue(from, number) || number < static_cast<int>(first) ||
+        number > static_cast<int>(last)) {
+        return false;
+    }
+    to = static_cast<Enum>(number);
+    return true;
+}
+bool decodeValue(const json& from, LogLevel& to) {
+    return decodeEnum(from, to, LogLevel::debug, LogLevel::alert);
+}
+bool decodeValue(const json& from, LogFormat& to) {
+    return decodeEnum(from, to, LogFormat::text, LogFormat::json);
+}
+bool decodeValue(const json& from, StopManner& to) {
+    return decodeEnum(from, to, StopManner::fast, StopManner::graceful);
+}
 template <typename Value>
 bool decodeValue(const json& from, std::optional<Value>& to) {
     to.reset();
@@ -158,6 +188,58 @@ void forEachMember(Pool& pool, Visitor visit) {
     }
 }
 
+template <typename Ref, typename Global, typename Visitor>
+void forEachGlobal(Global& global, Visitor visit) {
+    Ref settings{};
+    settings.global = &global;
+    for (const Directive& directive : directives()) {
+        visitGlobalTarget(directive, settings,
+                          [&](auto& member) { visit(std::string(directive.name), member); });
+    }
+}
+
+/// Takes the members it is asked for out of an object, and remembers the last that was not right.
+class Taker {
+  public:
+    Taker(const std::string& text, std::string what, Writer writer)
+        : object_(json::parse(text, nullptr, false)), what_(std::move(what)), writer_(writer) {
+        if (!object_.is_object()) {
+            problem_ = "not a JSON object";
+            object_ = json::object();
+        }
+    }
+
+    template <typename Value>
+    void operator()(const std::string& key, Value& value) {
+        const auto found = object_.find(key);
+        if (found == object_.end()) {
+            if (writer_ == Writer::sameProgram && problem_.empty()) {
+                problem_ = "'" + key + "' is missing";
+            }
+        } else if (!decodeValue(*found, value)) {
+            problem_ = "'" + key + "' has a value of the wrong kind";
+        } else {
+            object_.erase(found);
+        }
+    }
+
+    [[nodiscard]] Result<void> outcome() const {
+        if (!problem_.empty()) {
+            return plainError(what_ + ": " + problem_);
+        }
+        if (writer_ == Writer::sameProgram && !object_.empty()) {
+            return plainError(what_ + ": '" + object_.begin().key() + "' is unknown");
+        }
+        return {};
+    }
+
+  private:
+    json object_;
+    std::string what_;
+    Writer writer_;
+    std::string problem_;
+};
+
 }  // namespace
 
 std::string encodePool(const PoolSettings& pool) {
@@ -168,30 +250,34 @@ std::string encodePool(const PoolSettings& pool) {
     return object.dump();
 }
 
-Result<PoolSettings> decodePool(const std::string& text) {
-    json object = json::parse(text, nullptr, false);
-    if (!object.is_object()) {
-        return plainError("pool settings: not a JSON object");
-    }
+Result<PoolSettings> decodePool(const std::string& text, Writer writer) {
+    Taker take(text, "pool settings", writer);
     PoolSettings pool;
-    std::string problem;
-    forEachMember<SettingsRef>(pool, [&](const std::string& key, auto& member) {
-        const auto found = object.find(key);
-        if (found == object.end()) {
-            problem = "'" + key + "' is missing";
-        } else if (!decodeValue(*found, member)) {
-            problem = "'" + key + "' has a value of the wrong kind";
-        } else {
-            object.erase(found);
-        }
-    });
-    if (problem.empty() && !object.empty()) {
-        problem = "'" + object.begin().key() + "' is unknown";
-    }
-    if (!problem.empty()) {
-        return plainError("pool settings: " + problem);
+    forEachMember<SettingsRef>(pool,
+                               [&](const std::string& key, auto& member) { take(key, member); });
+    if (auto outcome = take.outcome(); !outcome) {
+        return tl::make_unexpected(outcome.error());
     }
     return pool;
+}
+
+std::string encodeGlobal(const GlobalSettings& global) {
+    json object = json::object();
+    forEachGlobal<ConstSettingsRef>(global, [&](const std::string& key, const auto& member) {
+        object[key] = encodeValue(member);
+    });
+    return object.dump();
+}
+
+Result<GlobalSettings> decodeGlobal(const std::string& text, Writer writer) {
+    Taker take(text, "global settings", writer);
+    GlobalSettings global;
+    forEachGlobal<SettingsRef>(global,
+                               [&](const std::string& key, auto& member) { take(key, member); });
+    if (auto outcome = take.outcome(); !outcome) {
+        return tl::make_unexpected(outcome.error());
+    }
+    return global;
 }
 
 }  // namespace muster::config

@@ -152,6 +152,11 @@ int steer(int argc, char** argv) {
         ->callback([&command] {
             command = {{"command", "reopen-logs"}};
         });
+    app.add_subcommand("upgrade",
+                       "let the program that is on disk now take over, without a gap in service")
+        ->callback([&command] {
+            command = {{"command", "upgrade"}};
+        });
     app.add_subcommand("check", "read and check the files, change nothing")->callback([&command] {
         command = {{"command", "check"}};
     });

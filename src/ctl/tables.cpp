@@ -138,6 +138,10 @@ std::string outcomeText(const json& answer) {
             {escaped(pool), escaped(what.is_string() ? what.get<std::string>() : what.dump())});
     }
     text += aligned(rows);
+    if (result.contains("program")) {
+        text += fmt::format("upgraded to {} (version {})\n", cell(result, "program"),
+                            cell(result, "version"));
+    }
     return text.empty() && answer.value("ok", false) ? "ok\n" : text;
 }
 

@@ -62,12 +62,18 @@ std::string encodeInputs(const ManagerInputs& inputs) {
     return {packed.begin(), packed.end()};
 }
 
-Result<ManagerInputs> decodeInputs(const std::string& text) {
-    // The master wrote this; a mismatch means another version of muster, and must end the start.
+Result<ManagerInputs> decodeInputs(const std::string& text, config::Writer writer) {
+    // Our own master wrote this for a start, which a mismatch must end.
     try {
-        const json document = json::from_cbor(text.begin(), text.end());
+        json document = json::from_cbor(text.begin(), text.end());
+        if (writer == config::Writer::otherProgram) {
+            const std::string usual = encodeInputs({});
+            json whole = json::from_cbor(usual.begin(), usual.end());
+            whole.update(document);
+            document = std::move(whole);
+        }
         ManagerInputs inputs;
-        auto pool = config::decodePool(textOf(document.at("pool")));
+        auto pool = config::decodePool(textOf(document.at("pool")), writer);
         if (!pool) {
             return tl::make_unexpected(pool.error());
         }

@@ -11,7 +11,7 @@
 #include "base/identity.h"
 #include "base/log_level.h"
 #include "base/result.h"
-#include "config/settings.h"
+#include "config/configuration.h"
 #include "log/syslog_writer.h"
 
 namespace muster::manager {
@@ -58,6 +58,8 @@ struct ManagerInputs {
 [[nodiscard]] std::string managerTitle(const ManagerInputs& inputs);
 
 [[nodiscard]] std::string encodeInputs(const ManagerInputs& inputs);
-[[nodiscard]] Result<ManagerInputs> decodeInputs(const std::string& text);
+/// What another program does not have stays at its default.
+[[nodiscard]] Result<ManagerInputs> decodeInputs(
+    const std::string& text, config::Writer writer = config::Writer::sameProgram);
 
 }  // namespace muster::manager

@@ -46,6 +46,10 @@ enum class DrainMode : std::uint32_t {
     stop = 2,      ///< the service ends
 };
 
+/// Of messages and what they mean. A manager of another version, or with messages of another size,
+/// is left over from a program that was replaced: it understands SIGQUIT and SIGTERM.
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
 struct ControlMessage {
     MessageType type{};
     std::uint32_t value = 0;

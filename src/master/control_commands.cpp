@@ -79,6 +79,10 @@ Result<ReloadOrder> orderFor(const std::string& command, const json& request) {
     if (command == "scale") {
         return scaleOrder(request);
     }
+    if (command == "upgrade") {
+        order.upgrade = true;
+        return order;
+    }
     auto pools = command == "reload" ? poolsIn(request) : somePoolsIn(request);
     if (!pools) {
         return tl::make_unexpected(pools.error());
@@ -98,7 +102,7 @@ Result<ReloadOrder> orderFor(const std::string& command, const json& request) {
 
 bool isOrder(const std::string& command) {
     return command == "reload" || command == "restart" || command == "scale" ||
-           command == "drain" || command == "resume";
+           command == "drain" || command == "resume" || command == "upgrade";
 }
 
 /// Worker-provided bytes need not be UTF-8.
@@ -171,16 +175,39 @@ void ControlCommands::dispatch(Connection connection, const json& request) {
 }
 
 void ControlCommands::order(Connection connection, ReloadOrder order) {
-    order.waiting.emplace_back([this, connection](const ReloadOutcome& outcome) {
+    order.waiting.push_back(waiterOf(connection));
+    operations_->reload(std::move(order));
+}
+
+ReloadOrder::Waiter ControlCommands::waiterOf(Connection connection) {
+    const auto tell = [this, connection](const ReloadOutcome& outcome) {
         json last = {{"ok", outcome.ok},
                      {"problems", outcome.problems},
                      {"result", {{"pools", outcome.pools}}}};
+        if (!outcome.program.empty()) {
+            last["result"]["program"] = outcome.program;
+            last["result"]["version"] = MUSTER_VERSION;
+        }
         if (!outcome.ok) {
             last["error"] = outcome.error;
         }
         answer(connection, std::move(last));
-    });
-    operations_->reload(std::move(order));
+    };
+    return {tell, connection};
+}
+
+ReloadOrder::Waiter ControlCommands::continued(Connection connection) {
+    continued_.insert(connection);
+    return waiterOf(connection);
+}
+
+void ControlCommands::apologise(const std::string& why) {
+    for (const Connection connection : socket_.busy()) {
+        if (!continued_.contains(connection)) {
+            fail(connection, why);
+        }
+    }
+    continued_.clear();
 }
 
 void ControlCommands::trace(Connection connection, const json& request) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,12 @@ class ControlCommands {
     ControlCommands(EventLoop& loop, log::ErrorLog& log, Operations& operations);
 
     ControlSocket& socket() { return socket_; }
+    const ControlSocket& socket() const { return socket_; }
+
+    /// After an upgrade: a connection whose order goes on. All other commands under way then end
+    /// with `why`.
+    [[nodiscard]] ReloadOrder::Waiter continued(ControlSocket::Connection connection);
+    void apologise(const std::string& why);
 
   private:
     using Connection = ControlSocket::Connection;
@@ -50,11 +57,13 @@ class ControlCommands {
     void dispatch(Connection connection, const nlohmann::json& request);
     void order(Connection connection, ReloadOrder order);
     void trace(Connection connection, const nlohmann::json& request);
+    ReloadOrder::Waiter waiterOf(Connection connection);
     void succeed(Connection connection, nlohmann::json result);
     void fail(Connection connection, const std::string& why);
     void answer(Connection connection, nlohmann::json last);
 
     Operations* operations_;
+    std::set<Connection> continued_;
     ControlSocket socket_;
 };
 

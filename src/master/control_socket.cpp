@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -207,6 +208,51 @@ void ControlSocket::flush(Connection id) {
     if (client.ending) {
         clients_.erase(id);
     }
+}
+
+HandOver::Control ControlSocket::handOver() const {
+    HandOver::Control control{listener_.get(), path_, file_, {}};
+    for (const auto& [id, client] : clients_) {
+        control.clients.push_back(
+            {client.fd.get(), id, client.in, client.out, client.busy, client.ending});
+    }
+    return control;
+}
+
+void ControlSocket::adopt(HandOver::Control control, std::set<uid_t> users) {
+    listener_.reset(control.fd);
+    path_ = std::move(control.path);
+    file_ = std::move(control.file);
+    users_ = std::move(users);
+    if (listener_) {
+        listenWatch_ = loop_->whenReadable(listener_.get(), [this] { acceptSome(); });
+    }
+    for (HandOver::Client& from : control.clients) {
+        Client& client = clients_[from.id];
+        client.fd.reset(from.fd);
+        client.in = std::move(from.in);
+        client.out = std::move(from.out);
+        client.busy = from.busy;
+        client.ending = from.ending;
+        next_ = std::max(next_, from.id + 1);
+        if (!client.busy && !client.ending) {
+            watch(from.id, client);
+        }
+        if (!client.out.empty()) {
+            const Connection id = from.id;
+            client.writeWatch = loop_->whenWritable(client.fd.get(), [this, id] { flush(id); });
+        }
+    }
+}
+
+std::vector<ControlSocket::Connection> ControlSocket::busy() const {
+    std::vector<Connection> all;
+    for (const auto& [id, client] : clients_) {
+        if (client.busy && !client.ending) {
+            all.push_back(id);
+        }
+    }
+    return all;
 }
 
 void ControlSocket::refuse(Connection id, std::string_view why) {

@@ -14,11 +14,13 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/event_loop.h"
 #include "base/listen_socket.h"
 #include "base/result.h"
 #include "log/error_log.h"
+#include "master/hand_over.h"
 
 namespace muster::master {
 
@@ -41,6 +43,12 @@ class ControlSocket {
     void send(Connection connection, std::string_view line);
     /// The command is answered: the connection may bring the next one.
     void finish(Connection connection);
+
+    /// For the program that takes over, and in that program: the socket, and whoever is connected.
+    [[nodiscard]] HandOver::Control handOver() const;
+    void adopt(HandOver::Control control, std::set<uid_t> users);
+    /// The connections whose command is not answered yet.
+    [[nodiscard]] std::vector<Connection> busy() const;
 
   private:
     struct Client {

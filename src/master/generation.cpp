@@ -38,7 +38,6 @@ Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInp
                                                        OnMessage onMessage) {
     std::unique_ptr<Generation> generation(new Generation);
     generation->inputs_ = inputs;
-    generation->onMessage_ = std::move(onMessage);
     generation->launchedNs_ = monotonicNs();
 
     scoreboard::SegmentIdentity identity{};
@@ -46,7 +45,7 @@ Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInp
     identity.slotCount = static_cast<std::uint32_t>(inputs.pool.maxChildren);
     identity.processManager = static_cast<std::uint32_t>(inputs.pool.pm);
     identity.startedWallNs = startedWallNs;
-    const auto scoreboardFd = scoreboard::Segment::create(identity);
+    auto scoreboardFd = scoreboard::Segment::create(identity);
     if (!scoreboardFd) {
         return tl::make_unexpected(scoreboardFd.error());
     }
@@ -86,9 +85,48 @@ Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInp
         return tl::make_unexpected(pid.error());
     }
     generation->pid_ = *pid;
-    Generation* self = generation.get();
-    generation->watch_ =
-        loop.whenReadable(generation->channel_.fd(), [self] { self->onChannel(); });
+    generation->segmentFd_ = std::move(*scoreboardFd);
+    generation->listen(loop, std::move(onMessage));
+    return generation;
+}
+
+void Generation::listen(EventLoop& loop, OnMessage onMessage) {
+    onMessage_ = std::move(onMessage);
+    watch_ = loop.whenReadable(channel_.fd(), [this] { onChannel(); });
+}
+
+HandOver::Generation Generation::handOver() const {
+    HandOver::Generation to;
+    to.pid = pid_;
+    to.draining = state_ == State::draining;
+    to.channel = channel_.fd();
+    to.segment = segmentFd_.get();
+    to.launchedNs = launchedNs_;
+    to.totals = totals();
+    to.handedOn = handedOn_;
+    to.protocol = protocol_;
+    to.messageSize = messageSize_;
+    return to;
+}
+
+std::unique_ptr<Generation> Generation::adopt(HandOver::Generation from, EventLoop& loop,
+                                              OnMessage onMessage) {
+    std::unique_ptr<Generation> generation(new Generation);
+    generation->pid_ = from.pid;
+    generation->state_ = from.draining ? State::draining : State::ready;
+    generation->mayHaveWorkers_ = true;
+    generation->inputs_ = std::move(from.plan.inputs);
+    generation->launchedNs_ = from.launchedNs;
+    generation->lastTotals_ = from.totals;
+    generation->handedOn_ = from.handedOn;
+    generation->protocol_ = from.protocol;
+    generation->messageSize_ = from.messageSize;
+    generation->segmentFd_.reset(from.segment);
+    if (auto segment = scoreboard::Segment::attach(from.segment, Mapping::Access::readOnly)) {
+        generation->segment_ = std::move(*segment);
+    }
+    generation->channel_ = MessageChannel(UniqueFd(from.channel));
+    generation->listen(loop, std::move(onMessage));
     return generation;
 }
 
@@ -103,7 +141,7 @@ void Generation::onChannel() {
         return;
     }
     const auto message = manager::parseControl(received);
-    if (!message) {
+    if (!message || !speaksOurs()) {
         return;
     }
     switch (message->type) {
@@ -153,6 +191,9 @@ const std::string& Generation::lastWords() {
 }
 
 void Generation::send(const ControlMessage& message) {
+    if (!speaksOurs()) {
+        return;
+    }
     // A manager that cannot be told is gone or stuck; its death or the caller's deadline shows it.
     [[maybe_unused]] const auto sent = manager::sendControl(channel_, message);
 }
@@ -171,11 +212,15 @@ void Generation::giveRoom(int workers) {
 }
 
 int Generation::workersSeen() const {
-    return static_cast<int>(scoreboard::takeSnapshot(segment_).workers.size());
+    return static_cast<int>(observe().workers.size());
 }
 
 void Generation::drain(manager::DrainMode mode, std::chrono::milliseconds deadline) {
     state_ = State::draining;
+    if (!speaksOurs()) {
+        ::kill(pid_, SIGQUIT);
+        return;
+    }
     send({.type = MessageType::drain,
           .value = static_cast<std::uint32_t>(mode),
           .deadlineMs = static_cast<std::uint64_t>(deadline.count())});
@@ -208,6 +253,9 @@ void Generation::kill() {
 }
 
 Result<void> Generation::sendLogs(const Logs& logs) {
+    if (!speaksOurs()) {
+        return plainError("it is of another version");
+    }
     std::vector<int> descriptors{logs.errorLog};
     for (const int fd : {logs.accessLog, logs.slowLog}) {
         if (fd >= 0) {
@@ -222,6 +270,9 @@ void Generation::addTotals(const scoreboard::Totals& totals) {
 }
 
 Result<void> Generation::askForTrace(pid_t worker, std::uint64_t ticket, int answer) {
+    if (!speaksOurs()) {
+        return plainError("its manager is of another version");
+    }
     return manager::sendControl(
         channel_,
         {.type = MessageType::trace, .value = static_cast<std::uint32_t>(worker), .ticket = ticket},
@@ -229,6 +280,9 @@ Result<void> Generation::askForTrace(pid_t worker, std::uint64_t ticket, int ans
 }
 
 Result<void> Generation::bequeathTo(Generation& heir) {
+    if (!speaksOurs() || !heir.speaksOurs()) {
+        return plainError("it is of another version");
+    }
     auto channel = MessageChannel::pair();
     if (!channel) {
         return tl::make_unexpected(channel.error());
@@ -261,11 +315,18 @@ scoreboard::Totals Generation::rest() const {
 }
 
 scoreboard::PoolSnapshot Generation::observe() const {
-    return scoreboard::takeSnapshot(segment_);
+    if (segment_) {
+        return scoreboard::takeSnapshot(*segment_);
+    }
+    scoreboard::PoolSnapshot known;
+    known.name = inputs_.pool.name;
+    known.maxChildren = static_cast<std::uint32_t>(inputs_.pool.maxChildren);
+    known.totals = lastTotals_;
+    return known;
 }
 
 std::size_t Generation::sharedMemory() const {
-    return scoreboard::segmentSize(segment_.slotCount());
+    return segment_ ? scoreboard::segmentSize(segment_->slotCount()) : 0;
 }
 
 }  // namespace muster::master

@@ -16,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "manager/inputs.h"
 #include "manager/protocol.h"
+#include "master/hand_over.h"
 #include "scoreboard/segment.h"
 #include "scoreboard/snapshot.h"
 
@@ -40,6 +41,14 @@ class Generation {
     [[nodiscard]] static Result<std::unique_ptr<Generation>> launch(
         const manager::ManagerInputs& inputs, const Descriptors& descriptors,
         std::uint64_t startedWallNs, EventLoop& loop, OnMessage onMessage);
+
+    /// For the program that takes over; the plan is the caller's to fill in.
+    [[nodiscard]] HandOver::Generation handOver() const;
+    /// In that program: a manager that runs already. One that speaks another version of the
+    /// protocol hears only signals from now on, and nothing it says counts; of one whose scoreboard
+    /// has another layout only the totals of then are known.
+    [[nodiscard]] static std::unique_ptr<Generation> adopt(HandOver::Generation from,
+                                                           EventLoop& loop, OnMessage onMessage);
 
     [[nodiscard]] pid_t pid() const { return pid_; }
     [[nodiscard]] State state() const { return state_; }
@@ -91,8 +100,13 @@ class Generation {
 
   private:
     Generation() = default;
+    void listen(EventLoop& loop, OnMessage onMessage);
     void onChannel();
     void send(const manager::ControlMessage& message);
+    [[nodiscard]] bool speaksOurs() const {
+        return protocol_ == manager::kProtocolVersion &&
+               messageSize_ == sizeof(manager::ControlMessage);
+    }
     [[nodiscard]] bool hasRoom() const {
         return state_ == State::starting || state_ == State::ready;
     }
@@ -104,10 +118,15 @@ class Generation {
     std::uint64_t launchedNs_ = 0;
     std::uint64_t overdueNs_ = 0;
     std::string failure_;
+    // Of whoever started the manager: it speaks as that one did.
+    std::uint32_t protocol_ = manager::kProtocolVersion;
+    std::uint32_t messageSize_ = sizeof(manager::ControlMessage);
     MessageChannel channel_;
     EventLoop::Watch watch_;
     OnMessage onMessage_;
-    scoreboard::Segment segment_;
+    UniqueFd segmentFd_;
+    std::optional<scoreboard::Segment> segment_;  ///< nothing: of a layout unknown here
+    scoreboard::Totals lastTotals_;               ///< … with this in it when it was last read
     scoreboard::Totals handedOn_;
 };
 

@@ -165,6 +165,26 @@ std::set<std::string> Listeners::addresses() const {
     return all;
 }
 
+std::vector<HandOver::Listener> Listeners::handOver() const {
+    std::vector<HandOver::Listener> all;
+    for (const auto& [address, listener] : listeners_) {
+        all.push_back({address, listener.fd.get(), listener.key, listener.file, listener.inherited,
+                       listener.options});
+    }
+    return all;
+}
+
+void Listeners::adopt(std::vector<HandOver::Listener> listeners) {
+    for (HandOver::Listener& listener : listeners) {
+        listeners_.emplace(std::move(listener.address), Listener{UniqueFd(listener.fd),
+                                                                 std::move(listener.key),
+                                                                 std::move(listener.file),
+                                                                 listener.inherited,
+                                                                 std::move(listener.options),
+                                                                 {}});
+    }
+}
+
 void Listeners::announceOpen(const std::string& address) const {
     if (const auto kept = listeners_.find(address); kept != listeners_.end()) {
         say_(LogLevel::notice, fmt::format("using inherited socket fd={}, \"{}\"",

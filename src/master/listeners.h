@@ -8,12 +8,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/listen_socket.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "config/settings.h"
 #include "log/error_log.h"
+#include "master/hand_over.h"
 #include "master/inherited_sockets.h"
 
 namespace muster::master {
@@ -45,6 +47,10 @@ class Listeners {
     void abandon();
 
     [[nodiscard]] std::set<std::string> addresses() const;
+    /// For the program that takes over, and in that program.
+    [[nodiscard]] std::vector<HandOver::Listener> handOver() const;
+    void adopt(std::vector<HandOver::Listener> listeners);
+
     /// Says that the next generation finds the socket of this address open.
     void announceOpen(const std::string& address) const;
 

@@ -15,6 +15,32 @@ namespace muster::master {
 LogFiles::LogFiles(log::ErrorLog& log, bool forceStderr)
     : log_(&log), terminal_(forceStderr || ::isatty(STDERR_FILENO) == 1), useLog_(!terminal_) {}
 
+LogFiles::LogFiles(log::ErrorLog& log, const HandOver::Logs& logs)
+    : log_(&log),
+      start_(logs.numbers, UniqueFd(logs.out), UniqueFd(logs.err)),
+      terminal_(logs.terminal),
+      useLog_(logs.useLog),
+      daemon_(logs.daemon),
+      launched_(true),
+      destination_{logs.path, logs.syslog},
+      file_(logs.file) {
+    if (useLog_ && file_) {
+        writeHere(false);
+    }
+}
+
+HandOver::Logs LogFiles::handOver() const {
+    return {.file = file_.get(),
+            .path = destination_.path,
+            .syslog = destination_.syslog,
+            .terminal = terminal_,
+            .useLog = useLog_,
+            .daemon = daemon_,
+            .numbers = start_.numbers(),
+            .out = start_.original(STDOUT_FILENO),
+            .err = start_.original(STDERR_FILENO)};
+}
+
 bool LogFiles::Destination::isSyslog() const {
     return ::strcasecmp(path.c_str(), config::kSyslog) == 0;
 }
@@ -73,15 +99,19 @@ Result<void> LogFiles::use(Destination destination) {
     if (!useLog_) {
         return {};
     }
-    if (destination_.isSyslog()) {
-        log_->setSyslog(file_.get(), destination_.syslog, !launched_);
-    } else {
-        log_->setTarget(file_.get(), !launched_);
-    }
+    writeHere(!launched_);
     if (launched_) {
         tieStderr();
     }
     return {};
+}
+
+void LogFiles::writeHere(bool echoToStderr) const {
+    if (destination_.isSyslog()) {
+        log_->setSyslog(file_.get(), destination_.syslog, echoToStderr);
+    } else {
+        log_->setTarget(file_.get(), echoToStderr);
+    }
 }
 
 // A line that is not ours cannot be told to syslog.
@@ -101,11 +131,7 @@ void LogFiles::launched() {
     if (!useLog_ || !file_) {
         return;
     }
-    if (const auto identity = syslog()) {
-        log_->setSyslog(file_.get(), *identity, false);
-    } else {
-        log_->setTarget(file_.get(), false);
-    }
+    writeHere(false);
     tieStderr();
 }
 

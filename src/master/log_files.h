@@ -12,6 +12,7 @@
 #include "base/unique_fd.h"
 #include "config/settings.h"
 #include "log/error_log.h"
+#include "master/hand_over.h"
 #include "master/named_descriptor.h"
 
 namespace muster::master {
@@ -21,6 +22,10 @@ class LogFiles {
     /// Early in the start: the standard streams are still those the master was given.
     /// `forceStderr`: -O, which treats stderr as if it was a terminal.
     LogFiles(log::ErrorLog& log, bool forceStderr);
+
+    /// In a program that took over: everything is as the other left it.
+    LogFiles(log::ErrorLog& log, const HandOver::Logs& logs);
+    [[nodiscard]] HandOver::Logs handOver() const;
 
     /// Known once the configuration is read: a daemon always uses the log.
     void setDaemon(bool daemon);
@@ -52,6 +57,7 @@ class LogFiles {
     Result<UniqueFd> openDestination(const Destination& destination) const;
     Result<void> use(Destination destination);
     void tieStderr() const;
+    void writeHere(bool echoToStderr) const;
 
     log::ErrorLog* log_;
     StartDescriptors start_;

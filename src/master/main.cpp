@@ -10,6 +10,7 @@
 #include "manager/inputs.h"
 #include "manager/start.h"
 #include "master/command_line.h"
+#include "master/program_check.h"
 #include "master/start.h"
 #include "worker/runtime.h"
 
@@ -68,6 +69,9 @@ int main(int argc, char** argv) {
     initProcessTitle(argc, argv);
     if (argc == 2 && std::string_view(argv[1]) == manager::kManagerArgument) {
         ::_exit(manager::managerMain());  // not exit(3): its handlers are the workers'
+    }
+    if (argc == 2 && std::string_view(argv[1]) == master::kCheckArgument) {
+        ::_exit(master::answerProgramCheck());
     }
     return act(master::parseCommandLine({argv, argv + argc}));
 }

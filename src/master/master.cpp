@@ -40,7 +40,12 @@ Master::Master(const Invocation& invocation, log::ErrorLog& log, LogFiles& files
       pools_(loop_, log_, files_, {[this] { reloadIfWanted(); }, [this] { workerCrashed(); }}),
       service_(loop_, log_, [this] { return pools_.activity(); }),
       control_(loop_, log_, *this),
-      bornWith_(ownChildren()) {}
+      check_(loop_),
+      bornWith_(ownChildren()) {
+    if (auto path = startedFrom()) {
+        program_ = std::move(*path);
+    }
+}
 
 const char* Master::stateName(State state) {
     switch (state) {
@@ -178,7 +183,7 @@ void Master::onSignal(int signal) {
         case SIGUSR2:
         case SIGHUP:
             log_.notice("Reloading in progress ...");
-            reload({.everything = true});
+            reload({.upgrade = programChanged(), .everything = true});
             break;
         default:
             break;
@@ -242,12 +247,16 @@ std::string Master::stateText() const {
     if (state_ > State::serving) {
         return stateName(state_);
     }
+    if (upgrading_) {
+        return "upgrading";
+    }
     return state_ == State::starting ? "starting" : pools_.isRenewing() ? "reloading" : "serving";
 }
 
 void Master::reap() {
     while (const auto death = reapChild()) {
-        if (!pools_.onDeath(death->pid, death->status)) {
+        if (!pools_.onDeath(death->pid, death->status) &&
+            !check_.onDeath(death->pid, death->status)) {
             logUnknownChild(death->pid, describeExit(death->status));
         }
     }

@@ -23,8 +23,10 @@
 #include "master/log_files.h"
 #include "master/pool_set.h"
 #include "master/preparation.h"
+#include "master/program_check.h"
 #include "master/reload_order.h"
 #include "master/service_manager.h"
+#include "master/take_over.h"
 
 namespace muster::master {
 
@@ -36,6 +38,8 @@ class Master final : private Operations {
 
     /// From the sockets to the end of the service: the process's exit status.
     [[nodiscard]] int run(Prepared prepared);
+    /// The same from the moment when another program has handed over (upgrade.cpp).
+    [[nodiscard]] int resume(TakeOver takeOver);
 
   private:
     /// What the operator asked for last that counts. Later states never go back to earlier ones.
@@ -61,6 +65,19 @@ class Master final : private Operations {
     void announceReload(std::set<std::string> addresses) const;
     void reloaded(const PoolSet::Report& report);
     void concludeReload();
+
+    // Upgrade (upgrade.cpp).
+    [[nodiscard]] bool programChanged() const;
+    void beginUpgrade(ReloadOrder order);
+    void continueUpgrade();
+    void changeProgram();
+    [[nodiscard]] Error execute(int program, const HandOver& handOver, const std::string& failure);
+    void refuseUpgrade(const std::string& why);
+    void settleFailedUpgrade(ReloadOrder order);
+    [[nodiscard]] HandOver describe(const ReloadOrder& order, int self) const;
+    [[nodiscard]] ReloadOrder withWaiters(HandOver::Order from);
+    void concludeUpgrade();
+    void goBack(const std::string& failure);
 
     void workerCrashed();
     void onSignals();
@@ -102,11 +119,18 @@ class Master final : private Operations {
     MonitorPlan monitor_;
     config::GlobalSettings global_;
     State state_ = State::starting;
-    std::optional<ReloadOrder> wanted_;            ///< for when what goes on now is through
-    std::vector<ReloadOrder::OnOutcome> waiting_;  ///< for the reload under way
-    ReloadOutcome outcome_;                        ///< … of which this is known so far
-    PoolSet::Renewal renewal_;                     ///< … and which is to do this
+    std::optional<ReloadOrder> wanted_;         ///< for when what goes on now is through
+    std::vector<ReloadOrder::Waiter> waiting_;  ///< for the reload under way
+    ReloadOutcome outcome_;                     ///< … of which this is known so far
+    PoolSet::Renewal renewal_;                  ///< … and which is to do this
     CrashRecord crashes_;
+    std::string program_;                   ///< path by which the service was started
+    ProgramCheck check_;                    ///< of the one that lies there now
+    std::optional<ReloadOrder> upgrading_;  ///< waits for what the check finds
+    std::optional<ProgramCheck::Finding> finding_;
+    EventLoop::Watch changeWatch_;
+    std::optional<ReloadOutcome> upgradeFailure_;  ///< to be told when the reload after it is done
+    UniqueFd previous_;  ///< the program before this one, until the reload after an upgrade is done
     std::vector<pid_t> bornWith_;  ///< started before the exec of this program
     int exitStatus_ = kExitOk;
     EventLoop::Watch signalWatch_;

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -20,6 +21,11 @@ namespace muster::master {
 class StartDescriptors {
   public:
     StartDescriptors();
+    /// In a program that took over: what another found at the start.
+    StartDescriptors(std::vector<int> numbers, UniqueFd out, UniqueFd err)
+        : numbers_(std::move(numbers)), out_(std::move(out)), err_(std::move(err)) {}
+
+    [[nodiscard]] const std::vector<int>& numbers() const { return numbers_; }
 
     /// Opens what `number` was at the start, or duplicates it where that is refused. Numbers that
     /// were not open then are refused: they may be anything of ours by now.

@@ -239,9 +239,17 @@ void PoolSet::bequeath(Pool& pool, Incarnation& from) {
 void PoolSet::leave(Pool& pool, Incarnation incarnation, DrainMode mode) {
     Incarnation& leaving = pool.leaving.emplace_back(std::move(incarnation));
     leaving.generation->drain(mode, drainDeadline_);
+    const milliseconds patience = drainDeadline_ + kGraceAfterDrain;
+    killAt(*loop_, leaving,
+           monotonicNs() + static_cast<std::uint64_t>(patience.count()) * kNsPerMs);
+}
+
+void PoolSet::killAt(EventLoop& loop, Incarnation& leaving, std::uint64_t deadlineNs) {
+    const std::uint64_t now = monotonicNs();
+    const std::uint64_t left = deadlineNs > now ? (deadlineNs - now) / kNsPerMs : 0;
     Generation* generation = leaving.generation.get();
-    leaving.deadline =
-        loop_->after(drainDeadline_ + kGraceAfterDrain, [generation] { generation->kill(); });
+    leaving.deadlineNs = deadlineNs;
+    leaving.deadline = loop.after(milliseconds(left), [generation] { generation->kill(); });
 }
 
 void PoolSet::incomingFailed(Pool& pool, const std::string& why) {

@@ -18,6 +18,7 @@
 #include "base/event_loop.h"
 #include "log/error_log.h"
 #include "master/generation.h"
+#include "master/hand_over.h"
 #include "master/preparation.h"
 #include "master/process_account.h"
 #include "master/service_manager.h"
@@ -62,6 +63,11 @@ class PoolSet {
     [[nodiscard]] static std::chrono::milliseconds longestRenewal(std::size_t pools);
     /// False while some pool has so many generations leaving that one more has to wait.
     [[nodiscard]] bool hasRoomForRenewal() const;
+
+    /// For the program that takes over, while nothing is being renewed or started.
+    [[nodiscard]] std::vector<HandOver::Pool> handOver() const;
+    /// In that program, at its start: goes on with what runs.
+    void adopt(std::vector<HandOver::Pool> pools, const Limits& limits);
 
     /// A pid from waitpid: true when it was a manager of ours.
     bool onDeath(pid_t pid, int status);
@@ -122,7 +128,8 @@ class PoolSet {
     struct Incarnation {
         PoolPlan plan;
         std::unique_ptr<Generation> generation;
-        EventLoop::Watch deadline;  ///< not ready, or not gone, in time
+        EventLoop::Watch deadline;     ///< not ready, or not gone, in time
+        std::uint64_t deadlineNs = 0;  ///< of one that leaves
     };
     struct Pool {
         std::string name;
@@ -157,6 +164,7 @@ class PoolSet {
     Pool* onSocketOf(const Incarnation& gone);
     void bequeath(Pool& pool, Incarnation& from);
     void leave(Pool& pool, Incarnation incarnation, manager::DrainMode mode);
+    static void killAt(EventLoop& loop, Incarnation& leaving, std::uint64_t deadlineNs);
     void incomingFailed(Pool& pool, const std::string& why);
     void currentDied(Pool& pool, int status);
     Result<void> reopen(UniqueFd& log, const std::string& failure, const std::string& path);

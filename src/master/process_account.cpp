@@ -123,6 +123,18 @@ void ProcessAccount::found(const std::string& name, int workers) {
     }
 }
 
+void ProcessAccount::adopt(const std::string& name, int held, int asked, int most) {
+    Pool& pool = pools_.emplace_back();
+    pool.name = name;
+    pool.current = Account{held, asked, most, false};
+}
+
+int ProcessAccount::asked(const std::string& pool) const {
+    const auto found = std::find_if(pools_.begin(), pools_.end(),
+                                    [&](const Pool& each) { return each.name == pool; });
+    return found == pools_.end() ? 0 : found->current.asked;
+}
+
 // Within the limit now, or at least no worse than now, and within it once all replacing is done.
 bool ProcessAccount::giveOne(Pool& pool, Account& account, Sums& sums) const {
     if (account.asked <= 0) {

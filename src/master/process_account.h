@@ -50,6 +50,11 @@ class ProcessAccount {
     /// A generation from before there was a limit has that many workers.
     void found(const std::string& pool, int workers);
 
+    /// A generation in force, from the program before this one: its account as it was.
+    void adopt(const std::string& name, int held, int asked, int most);
+    /// What the generation in force has asked for in vain.
+    [[nodiscard]] int asked(const std::string& pool) const;
+
     /// Gives out what there is, in turns, and books it: to be told to the managers.
     [[nodiscard]] std::vector<Grant> share();
 

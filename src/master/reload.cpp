@@ -44,11 +44,19 @@ void Master::reload(ReloadOrder order) {
 }
 
 void Master::reloadIfWanted() {
+    if (upgrading_) {
+        continueUpgrade();
+        return;
+    }
     if (wanted_ && state_ == State::serving && !pools_.isRenewing() && pools_.hasRoomForRenewal() &&
         mayEnter(State::serving, "reloading")) {
         ReloadOrder order = std::move(*wanted_);
         wanted_.reset();
-        carryOut(std::move(order));
+        if (order.upgrade) {
+            beginUpgrade(std::move(order));
+        } else {
+            carryOut(std::move(order));
+        }
     }
 }
 
@@ -264,6 +272,16 @@ void Master::reloaded(const PoolSet::Report& report) {
 
 void Master::concludeReload() {
     log_.setListener({});
+    if (previous_) {
+        concludeUpgrade();
+    }
+    if (upgradeFailure_) {
+        outcome_.ok = false;
+        outcome_.error = std::move(upgradeFailure_->error);
+        outcome_.problems.insert(outcome_.problems.begin(), upgradeFailure_->problems.begin(),
+                                 upgradeFailure_->problems.end());
+        upgradeFailure_.reset();
+    }
     const auto waiting = std::move(waiting_);
     waiting_.clear();
     for (const auto& answer : waiting) {

@@ -2,6 +2,7 @@
 // another is carried out become one.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <set>
@@ -17,11 +18,18 @@ struct ReloadOutcome {
     std::vector<std::string> problems{};  ///< lines of the error log, warnings and worse
     /// By pool: "renewed", "added", "removed", "unchanged", "paused" or "failed: why".
     std::map<std::string, std::string> pools{};
+    std::string program{};  ///< after an upgrade: which one runs
 };
 
 struct ReloadOrder {
-    using OnOutcome = std::function<void(const ReloadOutcome&)>;
+    /// Who is told in the end; a connection of the control socket survives an upgrade.
+    struct Waiter {
+        std::function<void(const ReloadOutcome&)> tell;
+        std::uint64_t connection = 0;
+        void operator()(const ReloadOutcome& outcome) const { tell(outcome); }
+    };
 
+    bool upgrade = false;                      ///< by the program that is on disk now
     bool everything = false;                   ///< USR2: every pool, changed or not
     bool changed = false;                      ///< every pool that changed; new and removed ones
     std::set<std::string> named{};             ///< these if they changed
@@ -29,7 +37,7 @@ struct ReloadOrder {
     std::set<std::string> paused{};            ///< these are drained, and stay away
     std::set<std::string> resumed{};           ///< … until here
     std::map<std::string, int> maxChildren{};  ///< these with another pm.max_children
-    std::vector<OnOutcome> waiting{};
+    std::vector<Waiter> waiting{};
 
     /// The files are to be read.
     [[nodiscard]] bool readsFiles() const { return everything || changed || !named.empty(); }
@@ -37,11 +45,17 @@ struct ReloadOrder {
     [[nodiscard]] bool concerns(const std::string& pool) const {
         return everything || changed || named.contains(pool);
     }
+    /// There is something to do besides an upgrade.
+    [[nodiscard]] bool reloads() const {
+        return readsFiles() || !restarted.empty() || !paused.empty() || !resumed.empty() ||
+               !maxChildren.empty();
+    }
     [[nodiscard]] bool forces(const std::string& pool) const {
         return restarted.contains(pool) || maxChildren.contains(pool) || resumed.contains(pool);
     }
 
     void add(ReloadOrder other) {
+        upgrade = upgrade || other.upgrade;
         everything = everything || other.everything;
         changed = changed || other.changed;
         named.merge(other.named);

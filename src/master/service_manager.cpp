@@ -98,13 +98,23 @@ void ServiceManager::ready(const MonitorPlan& plan) {
     } else {
         log_->warning("failed to notify start to systemd");
     }
-    timer_.cancel();
     if (plan_.interval.count() == 0) {
         log_->notice("systemd monitor disabled");
-        return;
+    } else {
+        log_->notice(fmt::format("systemd monitor interval set to {}ms", plan_.interval.count()));
     }
-    log_->notice(fmt::format("systemd monitor interval set to {}ms", plan_.interval.count()));
-    if (!notifySocket().empty()) {
+    beginMonitor();
+}
+
+void ServiceManager::resume(const MonitorPlan& plan) {
+    state_ = State::reloading;
+    plan_ = plan;
+    beginMonitor();
+}
+
+void ServiceManager::beginMonitor() {
+    timer_.cancel();
+    if (plan_.interval.count() > 0 && !notifySocket().empty()) {
         requestsSent_ = activity_().requests;
         timer_ = loop_->every(plan_.interval, [this] { sendStatus(); });
     }

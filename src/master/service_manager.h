@@ -48,6 +48,8 @@ class ServiceManager {
 
     /// The service is up, or up again after a reload; begins to send the status.
     void ready(const MonitorPlan& plan);
+    /// This program goes on with the service in the middle of a reload.
+    void resume(const MonitorPlan& plan);
     /// A reload begins. One of ready() and refused() must follow.
     void reloading();
     /// The reload was refused: the service goes on as before.
@@ -58,6 +60,7 @@ class ServiceManager {
   private:
     enum class State { starting, ready, reloading, stopping };
     void sendStatus();
+    void beginMonitor();
 
     EventLoop* loop_;
     log::ErrorLog* log_;

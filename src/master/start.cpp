@@ -13,6 +13,7 @@
 #include "master/inherited_sockets.h"
 #include "master/master.h"
 #include "master/process_limits.h"
+#include "master/take_over.h"
 
 namespace muster::master {
 namespace {
@@ -21,6 +22,9 @@ using std::chrono::milliseconds;
 
 /// For everything of a start but the pools, which have deadlines of their own.
 constexpr milliseconds kStartPatience{10'000};
+
+constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT,  SIGQUIT, SIGHUP,
+                                                 SIGUSR1, SIGUSR2, SIGCHLD};
 
 int failInitialisation(log::ErrorLog& log, int status) {
     log.error("FPM initialization failed");
@@ -36,8 +40,7 @@ int serve(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, Pre
         log.error(loop.error().text());
         return failInitialisation(log, kExitConfiguration);
     }
-    auto signals =
-        SignalPipe::install({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD});
+    auto signals = SignalPipe::install(kSignals);
     if (!signals) {
         log.error(signals.error().text());
         return failInitialisation(log, kExitConfiguration);
@@ -49,6 +52,25 @@ int serve(const Invocation& invocation, log::ErrorLog& log, LogFiles& files, Pre
                   std::move(inherited));
     const int status = master.run(std::move(prepared));
     return status == kExitOk ? kExitOk : failInitialisation(log, status);
+}
+
+/// Everything is there already but what a process cannot keep over an exec.
+int goOn(Invocation invocation, TakeOver takeOver) {
+    log::ErrorLog log;
+    invocation.configFile = takeOver.handOver.configFile;
+    LogFiles files(log, takeOver.handOver.logs);
+    becomeSubreaper();
+    auto loop = EventLoop::create();
+    if (!loop) {
+        takeOver.goBack(loop.error().text());
+    }
+    auto signals = SignalPipe::install(kSignals);
+    if (!signals) {
+        takeOver.goBack(signals.error().text());
+    }
+    Starter nobody(log);
+    Master master(invocation, log, files, std::move(*loop), std::move(*signals), nobody, {});
+    return master.resume(std::move(takeOver));
 }
 
 int testConfiguration(const Invocation& invocation, log::ErrorLog& log,
@@ -72,6 +94,9 @@ int masterMain(const Invocation& invocation) {
     // An early reload or log signal must not kill the start (spec lifecycle §2 step 1).
     blockSignals({SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD});
     if (invocation.line.action != Action::test) {
+        if (auto takeOver = TakeOver::fromEnvironment()) {
+            return goOn(invocation, std::move(*takeOver));
+        }
         blockSignals({SIGTERM, SIGINT, SIGQUIT});  // process 1 would not hear an early one at all
     }
     log::ErrorLog log;

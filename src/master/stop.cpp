@@ -78,12 +78,16 @@ void Master::killAll() {
 
 // Whoever waits for the outcome of a reload gets one.
 void Master::abandonReloads() {
-    const auto refuse = [](std::vector<ReloadOrder::OnOutcome> waiting) {
+    const auto refuse = [](std::vector<ReloadOrder::Waiter> waiting) {
         for (const auto& answer : waiting) {
             answer({.ok = false, .error = "the service is stopping"});
         }
     };
     log_.setListener({});
+    check_.cancel();
+    if (auto order = std::exchange(upgrading_, std::nullopt)) {
+        refuse(std::move(order->waiting));
+    }
     refuse(std::exchange(waiting_, {}));
     if (auto order = std::exchange(wanted_, std::nullopt)) {
         refuse(std::move(order->waiting));

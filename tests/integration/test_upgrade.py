@@ -1,0 +1,237 @@
+"""Another program takes over under load: nothing is lost, and one that cannot changes nothing."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from harness.background import Load, Task
+from harness.config import free_port
+from harness.control import Control, control_path, musterctl
+from harness.fixtures import as_root, both_users
+from harness.program import binary, muster_only
+from harness.waiting import wait_until
+
+pytestmark = muster_only
+
+REFUSED = "the upgrade is refused"
+
+
+class Place:
+    """A folder like an installed one, whose program a test replaces as a package manager does."""
+
+    def __init__(self, arena, name="place"):
+        self.root = f"{arena.dir}/{name}"
+        self.program = f"{self.root}/bin/muster"
+        os.makedirs(f"{self.root}/bin")
+        shutil.copytree(self._built("lib/muster"), f"{self.root}/lib/muster")
+        self.install()
+
+    @staticmethod
+    def _built(what):
+        return os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(binary()))), what)
+
+    def _replace(self, write):
+        write(f"{self.program}.new")
+        os.rename(f"{self.program}.new", self.program)
+        return os.stat(self.program).st_ino
+
+    def install(self):
+        """The program that was built, as another file; its inode."""
+        return self._replace(lambda path: shutil.copy2(binary(), path))
+
+    def install_script(self, text, mode=0o755):
+        def write(path):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(path, mode)
+
+        return self._replace(write)
+
+    def keep(self):
+        """What lies there now, to be put back by restore()."""
+        os.link(self.program, f"{self.program}.kept")
+
+    def restore(self):
+        return self._replace(lambda path: os.rename(f"{self.program}.kept", path))
+
+
+@pytest.fixture
+def place(arena):
+    return Place(arena)
+
+
+def start(daemon, place, pools=None, globals_=None, program=None):
+    if not daemon.text:
+        daemon.configure(pools, globals_)
+    return daemon.start(command=[program or place.program, "-y", daemon.conf, "-F"])
+
+
+def inode(pid):
+    return os.stat(f"/proc/{pid}/exe").st_ino
+
+
+def upgrade(daemon):
+    with Control(control_path(daemon)) as control:
+        return control.ask({"command": "upgrade"})
+
+
+def test_the_new_program_runs_everything_in_the_same_process(daemon, place):
+    start(daemon, place)
+    before, workers = inode(daemon.master), daemon.workers()
+    new = place.install()
+    assert new != before
+    answer = upgrade(daemon)
+    assert answer["ok"], answer
+    assert answer["result"]["pools"] == {"www": "renewed"}
+    assert answer["result"]["program"] == place.program
+    assert inode(daemon.master) == new
+    assert {inode(pid) for pid in daemon.managers().values()} == {new}
+    daemon.assert_serves()
+    wait_until(lambda: not workers & daemon.workers(), "the old workers leave")
+    assert {inode(pid) for pid in daemon.workers()} == {new}
+
+
+@both_users
+def test_usr2_takes_a_changed_program_and_reloads_with_the_same_one(daemon, place):
+    start(daemon, place)
+    old = inode(daemon.master)
+    managers = daemon.managers()
+    daemon.reload()
+    assert not daemon.log.find("upgrading") and inode(daemon.master) == old
+    assert daemon.managers() != managers
+    new = place.install()
+    daemon.reload()
+    assert inode(daemon.master) == new
+    daemon.assert_serves()
+    daemon.log.wait_for("upgraded to")
+
+
+@both_users
+def test_no_request_is_lost_over_many_upgrades(arena, daemon, place):
+    pools = {
+        "www": {"pm.max_children": "3"},
+        "tcp": {"pm.max_children": "3", "listen": f"127.0.0.1:{free_port()}"},
+    }
+    start(daemon, place, pools)
+    path = arena.script("short.php", "<?php usleep(3000); echo 'short';")
+    gate = arena.gate()
+    long = daemon.get_in_background(gate.path, query=gate.query)
+    gate.wait_started()
+
+    def ask(pool):
+        answer = daemon.get(path, pool=pool)
+        return None if answer.text == "short" else repr(answer.text)
+
+    with Load(lambda: ask("www"), 2) as over_unix, Load(lambda: ask("tcp"), 2) as over_tcp:
+        for turn in range(6):
+            new = place.install()
+            answer = upgrade(daemon)
+            assert answer["ok"], answer
+            assert inode(daemon.master) == new
+            if turn == 1:
+                gate.open()
+                assert long.result().text == "through the gate"
+        over_unix.wait_for_more(5)
+        over_tcp.wait_for_more(5)
+    over_unix.assert_no_failures()
+    over_tcp.assert_no_failures()
+
+
+def test_the_way_back_to_the_program_before(daemon, place):
+    old = os.stat(place.program).st_ino
+    start(daemon, place)
+    place.keep()
+    new = place.install()
+    assert upgrade(daemon)["ok"] and inode(daemon.master) == new
+    assert place.restore() == old
+    assert upgrade(daemon)["ok"] and inode(daemon.master) == old
+    daemon.assert_serves()
+
+
+UNFIT = {
+    "not_executable": ("#!/bin/sh\nexit 0\n", 0o644, "cannot be executed"),
+    "text": ("hello\n", 0o755, "does not know how to take over"),
+    "exits": ("#!/bin/sh\necho lib.so is missing >&2\nexit 1\n", 0o755, "lib.so is missing"),
+    "says_nothing": ("#!/bin/sh\nexit 0\n", 0o755, "does not know how to take over"),
+    "crashes": ("#!/bin/sh\nkill -SEGV $$\n", 0o755, "SIGSEGV"),
+    "noise": ("#!/bin/sh\nhead -c 3000000 /dev/zero >&4\nexit 0\n", 0o755, "does not know"),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_a_program_that_cannot_take_over_changes_nothing(daemon, place, kind):
+    start(daemon, place)
+    daemon.allow_log(REFUSED)
+    before, managers = inode(daemon.master), daemon.managers()
+    text, mode, reason = UNFIT[kind]
+    place.install_script(text, mode)
+    result = musterctl("-s", control_path(daemon), "upgrade")
+    assert result.returncode == 1 and REFUSED in result.stderr and reason in result.stderr
+    assert inode(daemon.master) == before and daemon.managers() == managers
+    daemon.assert_serves()
+
+
+def test_usr2_reloads_with_the_running_program_when_the_new_one_is_unfit(daemon, place):
+    start(daemon, place)
+    daemon.allow_log(REFUSED)
+    before, managers = inode(daemon.master), daemon.managers()
+    place.install_script("#!/bin/sh\nexit 1\n")
+    daemon.reload()
+    assert inode(daemon.master) == before and daemon.managers() != managers
+    daemon.assert_serves()
+
+
+def test_a_stop_does_not_wait_for_a_program_that_hangs(daemon, place):
+    start(daemon, place)
+    place.install_script("#!/bin/sh\nexec sleep 1000\n")
+    asked = Task(upgrade, daemon)
+    daemon.log.wait_for("asking .* whether")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait_exit() == 0
+    assert asked.result() == {"done": True, "ok": False, "error": "the service is stopping",
+                              "problems": [], "result": {"pools": {}}}
+
+
+def test_a_program_that_hangs_is_given_up(daemon, place):
+    start(daemon, place)
+    daemon.allow_log(REFUSED)
+    before = inode(daemon.master)
+    place.install_script("#!/bin/sh\nexec sleep 1000\n")
+    answer = upgrade(daemon)
+    assert not answer["ok"] and "did not answer within" in answer["error"]
+    assert inode(daemon.master) == before
+    daemon.assert_serves()
+
+
+def test_a_broken_configuration_refuses_the_upgrade(daemon, place):
+    start(daemon, place)
+    daemon.allow_log(REFUSED)
+    before, managers = inode(daemon.master), daemon.managers()
+    place.install()
+    daemon.configure({"www": {"pm": "nonsense"}})
+    answer = upgrade(daemon)
+    assert not answer["ok"] and "refuses the configuration" in answer["error"]
+    assert any("invalid process manager" in problem for problem in answer["problems"])
+    assert inode(daemon.master) == before and daemon.managers() == managers
+    daemon.assert_serves()
+
+
+@as_root
+def test_when_the_new_program_cannot_start_a_pool_the_earlier_one_goes_on(arena, daemon, place):
+    daemon.configure({"www": {}, "api": {}})
+    line = f"exec {place.program} -F -y {daemon.conf}"
+    daemon.start(command=["capsh", "--drop=cap_sys_chroot", "--", "-c", line])
+    daemon.allow_log("the upgrade failed", "did not start", "could not be renewed", "failed to")
+    before, managers = inode(daemon.master), daemon.managers()
+    place.install()
+    daemon.configure({"www": {}, "api": {"chroot": arena.site}})
+    answer = upgrade(daemon)
+    assert not answer["ok"] and "the earlier program is back" in answer["error"]
+    assert "[pool api]" in answer["error"]
+    assert inode(daemon.master) == before
+    assert daemon.managers()["api"] == managers["api"]
+    assert inode(daemon.managers()["www"]) == before
+    daemon.assert_serves()
+    daemon.assert_serves(pool="api")
