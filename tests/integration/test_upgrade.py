@@ -1,11 +1,16 @@
 """Another program takes over under load: nothing is lost, and one that cannot changes nothing."""
 
+import fcntl
 import os
+import re
 import shutil
 import signal
+import socket
+import tempfile
 
 import pytest
 
+from harness import processes
 from harness.background import Load, Task
 from harness.config import free_port
 from harness.control import Control, control_path, musterctl
@@ -62,10 +67,10 @@ def place(arena):
     return Place(arena)
 
 
-def start(daemon, place, pools=None, globals_=None, program=None):
+def start(daemon, place, pools=None, program=None, **options):
     if not daemon.text:
-        daemon.configure(pools, globals_)
-    return daemon.start(command=[program or place.program, "-y", daemon.conf, "-F"])
+        daemon.configure(pools)
+    return daemon.start(command=[program or place.program, "-y", daemon.conf, "-F"], **options)
 
 
 def inode(pid):
@@ -235,3 +240,181 @@ def test_when_the_new_program_cannot_start_a_pool_the_earlier_one_goes_on(arena,
     assert inode(daemon.managers()["www"]) == before
     daemon.assert_serves()
     daemon.assert_serves(pool="api")
+
+
+def test_a_file_that_cannot_be_executed_in_place_changes_nothing(daemon, place):
+    # Asked, it becomes the real program; in the master's place a script finds itself closed.
+    start(daemon, place)
+    daemon.allow_log("the upgrade failed, the running program stays")
+    before, managers = inode(daemon.master), daemon.managers()
+    place.keep()
+    place.install_script(f'#!/bin/sh\nexec {place.program}.kept "$@"\n')
+    answer = upgrade(daemon)
+    assert not answer["ok"] and "exec: " in answer["error"]
+    assert inode(daemon.master) == before and daemon.managers() == managers
+    daemon.assert_serves()
+    assert place.restore() == before
+    assert upgrade(daemon)["ok"]
+
+
+def test_a_program_that_crashes_while_it_takes_over_gives_everything_back(arena, daemon, place):
+    fault = f"{os.path.dirname(binary())}/upgrade_fault.so"
+    if not os.path.exists(fault):
+        pytest.skip("not with sanitizers")
+    gate = arena.gate()
+    start(daemon, place, {"www": {"pm.max_children": "2"}}, env={**os.environ, "LD_PRELOAD": fault})
+    daemon.allow_log("the upgrade failed, the earlier program is back: it crashed")
+    before, managers = inode(daemon.master), daemon.managers()
+    request = daemon.get_in_background(gate.path, query=gate.query)
+    gate.wait_started()
+    place.install()
+    answer = upgrade(daemon)
+    assert not answer["ok"] and "the earlier program is back: it crashed" in answer["error"]
+    assert inode(daemon.master) == before and daemon.managers() == managers
+    gate.open()
+    assert request.result().text == "through the gate"
+    daemon.assert_serves()
+    daemon.reload()
+    daemon.assert_serves()
+
+
+def test_orders_and_upgrades_that_meet_are_all_carried_out(daemon, place):
+    start(daemon, place, {"www": {}, "api": {}})
+    new = place.install()
+    with Control(control_path(daemon)) as one, Control(control_path(daemon)) as two:
+        with Control(control_path(daemon)) as idle, Control(control_path(daemon)) as both:
+            one.send({"command": "restart", "pools": ["www"]})
+            both.send(b'{"version":1,"command":"upgrade"}\n{"version":1,"command":"status"}\n')
+            two.send({"command": "scale", "pool": "api", "workers": 2})
+            for control in (one, two, both):
+                answer = control.answer()
+                assert answer["ok"], answer
+            assert both.answer()["result"]["pid"] == daemon.master
+            assert idle.ask({"command": "status"})["result"]["state"] == "serving"
+    assert inode(daemon.master) == new
+    daemon.wait_workers(1, "www")
+    daemon.wait_workers(2, "api")
+
+
+@both_users
+def test_what_was_so_before_is_so_afterwards(arena, daemon, place):
+    pools = {
+        "www": {
+            "pm.status_path": "/status",
+            "access.log": f"{daemon.dir}/access.log",
+            "pm.max_children": "2",
+        },
+        "paused": {},
+    }
+    start(daemon, place, pools)
+    with Control(control_path(daemon)) as control:
+        assert control.ask({"command": "drain", "pools": ["paused"]})["ok"]
+    gate = arena.gate()
+    request = daemon.get_in_background(gate.path, query=gate.query)
+    gate.wait_started()
+    for _ in range(3):
+        daemon.assert_serves()
+    place.install()
+    assert upgrade(daemon)["result"]["pools"] == {"www": "renewed", "paused": "paused"}
+    assert daemon.status()["accepted conn"] >= 5
+    os.rename(f"{daemon.dir}/access.log", f"{daemon.dir}/access.log.1")
+    mark = daemon.log.mark()
+    daemon.signal(signal.SIGUSR1)
+    daemon.log.wait_for("access log file re-opened", since=mark)
+    gate.open()
+    assert request.result().text == "through the gate"
+    daemon.assert_serves()
+    with open(f"{daemon.dir}/access.log", encoding="utf-8") as file:
+        written = file.read()
+    assert "gate.php" in written and "still-serves.php" in written
+    with Control(control_path(daemon)) as control:
+        assert control.ask({"command": "resume", "pools": ["paused"]})["ok"]
+    daemon.assert_serves("paused")
+
+
+def test_a_manager_that_dies_after_an_upgrade_is_replaced_by_the_new_program(daemon, place):
+    start(daemon, place)
+    new = place.install()
+    assert upgrade(daemon)["ok"]
+    manager = daemon.managers()["www"]
+    daemon.compare_descriptors = False
+    daemon.allow_log("manager .* exited")
+    os.kill(manager, signal.SIGKILL)
+    wait_until(lambda: daemon.managers().get("www", manager) != manager, "another manager")
+    assert inode(daemon.managers()["www"]) == new
+    daemon.wait_workers(1)
+    daemon.assert_serves()
+
+
+def test_a_link_to_another_version_called_php_fpm(arena, daemon):
+    old, new = Place(arena, "one é"), Place(arena, "two " + "x" * 150)
+    link = f"{arena.dir}/php-fpm8.2"
+    os.symlink(old.program, link)
+    start(daemon, old, program=link)
+    assert inode(daemon.master) == os.stat(old.program).st_ino
+    os.symlink(new.program, f"{link}.new")
+    os.rename(f"{link}.new", link)
+    answer = upgrade(daemon)
+    assert answer["ok"] and answer["result"]["program"] == link
+    assert inode(daemon.master) == os.stat(new.program).st_ino
+    assert processes.title(daemon.master) == f"php-fpm: master process ({daemon.conf})"
+    with open(f"/proc/{daemon.master}/comm", encoding="ascii") as file:
+        assert file.read() == "php-fpm8.2\n"
+    daemon.assert_serves()
+
+
+def test_a_daemon_keeps_its_process_and_pid_file(daemon, place):
+    daemon.configure()
+    result = daemon.run(command=[place.program, "-y", daemon.conf, "-D"])
+    assert result.returncode == 0
+    with open(daemon.pid_file, encoding="ascii") as file:
+        daemon.master = int(file.read())
+    daemon.wait_ready()
+    new = place.install()
+    assert upgrade(daemon)["ok"] and inode(daemon.master) == new
+    with open(daemon.pid_file, encoding="ascii") as file:
+        assert int(file.read()) == daemon.master
+    daemon.assert_serves()
+
+
+def test_inherited_sockets_are_not_taken_a_second_time(daemon, place):
+    daemon.configure()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(daemon.address())
+    os.chmod(daemon.address(), 0o666)
+    listener.listen(5)
+    number = fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 40)
+    environment = {**os.environ, "FPM_SOCKETS": f"{daemon.address()}={number}"}
+    start(daemon, place, env=environment, close_fds=False)
+    os.close(number)
+    listener.close()
+    socket_file = os.stat(daemon.address()).st_ino
+    for _ in range(2):
+        place.install()
+        assert upgrade(daemon)["ok"]
+    assert os.stat(daemon.address()).st_ino == socket_file
+    daemon.assert_serves()
+
+
+def test_the_service_manager_sees_a_reload(arena, daemon, place):
+    path = f"{arena.scratch}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        os.chmod(path, 0o666)
+        start(daemon, place, env={**os.environ, "NOTIFY_SOCKET": path})
+        place.install()
+        assert upgrade(daemon)["ok"]
+        notify.settimeout(20)
+        text = ""
+        while not re.search("RELOADING=1.*READY=1.*MAINPID=", text, re.DOTALL):
+            text += notify.recv(65536).decode() + "\n"
+        assert set(re.findall(r"MAINPID=(\d+)", text)) == {str(daemon.master)}
+    os.unlink(path)
+
+
+def test_a_stray_variable_is_nothing_to_go_by(daemon):
+    with tempfile.TemporaryFile() as file:
+        environment = {**os.environ, "MUSTER_UPGRADE_FD": str(file.fileno())}
+        os.set_inheritable(file.fileno(), True)
+        daemon.start(env=environment, close_fds=False)
+    daemon.assert_serves()
