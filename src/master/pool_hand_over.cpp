@@ -52,7 +52,7 @@ std::vector<HandOver::Pool> PoolSet::handOver() const {
     const auto describe = [](const Incarnation& incarnation) {
         HandOver::Generation generation = incarnation.generation->handOver();
         generation.plan = handOverOf(incarnation.plan);
-        generation.deadlineNs = incarnation.deadlineNs;
+        generation.deadlineNs = incarnation.deadlineNs.value_or(0);
         return generation;
     };
     std::vector<HandOver::Pool> all;

@@ -128,8 +128,8 @@ class PoolSet {
     struct Incarnation {
         PoolPlan plan;
         std::unique_ptr<Generation> generation;
-        EventLoop::Watch deadline;     ///< not ready, or not gone, in time
-        std::uint64_t deadlineNs = 0;  ///< of one that leaves
+        EventLoop::Watch deadline;                ///< not ready, or not gone, in time
+        std::optional<std::uint64_t> deadlineNs;  ///< of one that leaves
     };
     struct Pool {
         std::string name;
