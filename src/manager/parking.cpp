@@ -23,6 +23,9 @@ constexpr milliseconds kSweep{250};
 /// How long the rest of a head is waited for when the service ends.
 constexpr std::uint64_t kStopPatienceNs = 5 * kNsPerSecond;
 
+/// … and its first byte, of a connection that came just before.
+constexpr std::uint64_t kStopGreetingNs = kNsPerSecond;
+
 enum class Sight { bytes, nothing, gone };
 
 Sight look(int connection) {
@@ -198,16 +201,19 @@ Result<void> Parking::handOn(MessageChannel& heir) {
 }
 
 void Parking::closeIdle() {
-    const std::uint64_t latest = monotonicNs() + kStopPatienceNs;
+    const std::uint64_t now = monotonicNs();
     for (auto place = waiting_.begin(); place != waiting_.end();) {
         const auto next = std::next(place);
         const Sight sight = look(place->parked.connection.get());
         if (sight == Sight::bytes) {
             becomesReady(place);
-        } else if (sight == Sight::gone || place->parked.facts.headBegun == 0) {
+        } else if (sight == Sight::gone || isKnown(place->parked)) {
             remove(place);
         } else {
-            place->deadlineNs = std::min(place->deadlineNs, latest);
+            const bool begun = place->parked.facts.headBegun != 0;
+            const std::uint64_t latest = now + (begun ? kStopPatienceNs : kStopGreetingNs);
+            place->deadlineNs =
+                place->deadlineNs == 0 ? latest : std::min(place->deadlineNs, latest);
         }
         place = next;
     }

@@ -54,7 +54,7 @@ class Parking {
     /// Takes the queue's content back and sends everything to `heir`, the ready ones first. What
     /// did not fit stays; fails when the heir is gone.
     Result<void> handOn(MessageChannel& heir);
-    /// The service ends: nobody is waited for who has not begun a request, others a short while.
+    /// The service ends: who has had an answer is not waited for, others a short while.
     void closeIdle();
     void clear();
 

@@ -41,6 +41,7 @@ PoolManager::PoolManager(const Parts& parts)
       pen_(*parts.workers->segment),
       parking_(*parts.loop, parkingLimits(pool_), parts.handOvers, [this] { handOut(); }),
       lingering_(*parts.loop, [this] { finishIfEmpty(); }),
+      lastOrders_(parts.workers->listenFd),
       refusals_(*parts.log, poolPrefix()),
       status_(statusParts()),
       children_(
@@ -279,14 +280,12 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     respawnWatch_.cancel();
     startWatch_.cancel();
     writeCommands();
-    deadlineWatch_ = parts_.loop->after(deadline, [this] {
-        parts_.log->debug(poolPrefix() + "the drain deadline is over, ending the last workers");
-        parking_.clear();
-        lingering_.clear();
-        status_.clear();
-        endWorkers(kEscalation);
-        finishIfEmpty();
-    });
+    lastOrders_.end();  // the master is gone
+    if (mode == DrainMode::lastOrders && !lastOrders_.begin(monotonicNs())) {
+        drainMode_ = DrainMode::stop;
+        writeCommands();
+    }
+    deadlineWatch_ = parts_.loop->after(deadline, [this] { giveUpDrain(); });
     passOnWatch_.cancel();
     settleParked();
     watchDrain();
@@ -294,10 +293,26 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     finishIfEmpty();
 }
 
+void PoolManager::giveUpDrain() {
+    parts_.log->debug(poolPrefix() + "the drain deadline is over, ending the last workers");
+    if (drainMode_ == DrainMode::lastOrders) {
+        drainMode_ = DrainMode::stop;
+        writeCommands();
+        lastOrders_.end();
+    }
+    parking_.clear();
+    lingering_.clear();
+    status_.clear();
+    endWorkers(kEscalation);
+    finishIfEmpty();
+}
+
 void PoolManager::watchDrain() {
     // Busy workers look at the flag themselves; the repeated look is for one that was between
     // its own look and accept(2).
     children_.signalIdle();
+    serveQueue();
+    finishIfEmpty();
     drainWatch_ = parts_.loop->after(kDrainCheck, [this] { watchDrain(); });
 }
 
@@ -306,6 +321,7 @@ void PoolManager::terminate() {
         return;
     }
     phase_ = Phase::terminating;
+    lastOrders_.end();
     status_.stopListening();
     status_.clear();
     listenWatch_.cancel();
@@ -332,7 +348,8 @@ void PoolManager::killWorkers() {
 }
 
 void PoolManager::finishIfEmpty() {
-    if ((phase_ != Phase::draining && phase_ != Phase::terminating) || !children_.empty()) {
+    if ((phase_ != Phase::draining && phase_ != Phase::terminating) || !children_.empty() ||
+        lastOrders_.goOn(monotonicNs())) {
         return;
     }
     if (parking_.empty()) {

@@ -15,6 +15,7 @@
 #include "log/error_log.h"
 #include "manager/children.h"
 #include "manager/inputs.h"
+#include "manager/last_orders.h"
 #include "manager/lingering.h"
 #include "manager/parking.h"
 #include "manager/protocol.h"
@@ -72,6 +73,8 @@ class PoolManager {
     void checkStarted();
     void drain(DrainMode mode, std::chrono::milliseconds deadline);
     void watchDrain();
+    void giveUpDrain();
+    void serveQueue();
     void terminate();
     void endWorkers(std::chrono::milliseconds untilKill);
     void killWorkers();
@@ -117,6 +120,7 @@ class PoolManager {
     scoreboard::PoolWriter pen_;
     Parking parking_;
     Lingering lingering_;
+    LastOrders lastOrders_;
     RefusalLog refusals_;
     StatusListener status_;
     Children children_;

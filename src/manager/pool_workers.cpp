@@ -77,6 +77,26 @@ int PoolManager::forkMany(int count) {
     return forked;
 }
 
+// Those that are to be served before the end get the workers they would have got otherwise.
+void PoolManager::serveQueue() {
+    if (phase_ != Phase::draining || passesOn()) {
+        return;
+    }
+    PoolLoad load = observe();
+    if (!lastOrders_.goOn(monotonicNs())) {
+        load.pending = static_cast<int>(parking_.readyCount());
+    }
+    const int wanted =
+        std::min(load.pending - load.idle - load.starting, pool_.maxChildren - load.running);
+    int fork = room_.mayFork(std::max(wanted, 0), load.running);
+    if (wanted > 0 && load.running == 0) {
+        fork = std::max(fork, 1);  // the master gives no more room now
+    }
+    while (fork > 0 && forkOne(LogLevel::debug)) {
+        --fork;
+    }
+}
+
 void PoolManager::takeRoom(std::uint32_t workers) {
     room_.granted(workers);
     if (isServing()) {
@@ -125,6 +145,10 @@ void PoolManager::reap() {
                                     describeExit(departure->status)));
         } else {
             replace(*departure);
+            // One that died before it did anything would do so again and again.
+            if (departure->served) {
+                serveQueue();
+            }
         }
     }
     returnRoom();

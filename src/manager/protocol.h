@@ -42,8 +42,9 @@ enum class MessageType : std::uint32_t {
 };
 
 enum class DrainMode : std::uint32_t {
-    replaced = 1,  ///< another generation serves the socket
-    stop = 2,      ///< the service ends
+    replaced = 1,    ///< another generation serves the socket
+    stop = 2,        ///< the service ends
+    lastOrders = 3,  ///< the same, and the socket is nobody else's: whoever waits in it is served
 };
 
 /// Of messages and what they mean. A manager of another version, or with messages of another size,

@@ -135,6 +135,20 @@ void Listeners::dropUnclaimed() {
     inherited_.dropRest(say_);
 }
 
+bool Listeners::isOurs(const std::string& address) const {
+    const auto known = listeners_.find(address);
+    return known != listeners_.end() && !known->second.inherited;
+}
+
+void Listeners::removeFiles() {
+    for (auto& [address, listener] : listeners_) {
+        if (listener.file && !listener.inherited) {
+            removeSocketFile(*listener.file);
+            listener.file.reset();  // its number may be a successor's soon
+        }
+    }
+}
+
 void Listeners::keepOnly(const std::set<std::string>& addresses) {
     for (auto entry = listeners_.begin(); entry != listeners_.end();) {
         if (addresses.contains(entry->first)) {

@@ -41,6 +41,12 @@ class Listeners {
     /// All pools have theirs: inherited sockets nobody asked for are closed.
     void dropUnclaimed();
 
+    /// False for a socket that others have as well, systemd for one.
+    [[nodiscard]] bool isOurs(const std::string& address) const;
+    /// The service stops: the files of our own sockets go first, so that nobody comes any more and
+    /// a successor can have them.
+    void removeFiles();
+
     /// Closes every socket whose address is not in `addresses`, removes its file.
     void keepOnly(const std::set<std::string>& addresses);
     /// The start failed: as keepOnly({}), but files of inherited sockets stay for who passed them.

@@ -28,6 +28,12 @@ Result<void> writePidFile(const std::string& path) {
 }
 
 Result<void> removePidFile(const std::string& path) {
+    constexpr std::size_t kMost = 64;
+    const auto content = path.empty() ? Result<std::string>() : readFile(path, kMost);
+    if (content && !content->empty() && *content != std::to_string(::getpid()) &&
+        content->find_first_not_of("0123456789") == std::string::npos) {
+        return {};  // a successor's: it may start while we finish requests
+    }
     if (!path.empty() && ::unlink(path.c_str()) < 0) {
         return errnoError("Unable to remove the PID file (" + path + ").");
     }

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "base/clock.h"
+#include "base/listen_address.h"
 #include "base/process.h"
 
 namespace muster::master {
@@ -177,6 +178,9 @@ void PoolSet::onMessage(Pool& pool, Generation& generation,
         return;
     }
     if (stopping_) {
+        if (is(pool.incoming) && pool.endsServing) {
+            serveLast(pool, message);
+        }
         return;
     }
     if (is(pool.current)) {
@@ -383,21 +387,59 @@ void PoolSet::scheduleRestart(Pool& pool) {
 
 // --- Stopping -------------------------------------------------------------------------------
 
-void PoolSet::drainAll(milliseconds deadline) {
+void PoolSet::drainAll(milliseconds deadline,
+                       const std::function<bool(const std::string& address)>& ours) {
     stopping_ = true;
     drainDeadline_ = deadline;
+    stopDeadlineNs_ = monotonicNs() + static_cast<std::uint64_t>(deadline.count()) * kNsPerMs;
     waiting_.clear();
     settled_ = nullptr;
     for (Pool& pool : pools_) {
         pool.restart.cancel();
-        if (pool.current) {
-            Incarnation current = std::move(*pool.current);
-            pool.current.reset();
-            leave(pool, std::move(current), DrainMode::stop);
+        const PoolPlan* plan = pool.current    ? &pool.current->plan
+                               : pool.incoming ? &pool.incoming->plan
+                               : pool.plan     ? &*pool.plan
+                                               : nullptr;
+        if (plan != nullptr) {
+            drain(pool, ours(plan->inputs.pool.listen));
         }
-        if (pool.incoming) {
-            pool.incoming->generation->terminate();
-        }
+    }
+}
+
+void PoolSet::drain(Pool& pool, bool ours) {
+    if (pool.current) {
+        Incarnation current = std::move(*pool.current);
+        pool.current.reset();
+        leave(pool, std::move(current), ours ? DrainMode::lastOrders : DrainMode::stop);
+    } else if (ours && !pool.paused) {
+        const int listener = pool.incoming ? pool.incoming->plan.listener : pool.plan->listener;
+        const auto queue = listenQueue(listener);
+        pool.endsServing = queue && queue->pending > 0;
+    }
+    if (pool.endsServing && !pool.incoming) {
+        reopenAccount(*pool.plan);
+        launch(pool, *pool.plan);
+    }
+    if (pool.incoming && !pool.endsServing) {
+        pool.incoming->generation->terminate();
+    } else if (pool.incoming) {
+        pool.incoming->deadline =
+            loop_->after(drainDeadline_, [&pool] { pool.incoming->generation->kill(); });
+    }
+}
+
+// No manager was there yet, and somebody waits.
+void PoolSet::serveLast(Pool& pool, const manager::ControlMessage& message) {
+    Generation& last = *pool.incoming->generation;
+    if (message.type == MessageType::loaded) {
+        last.start(pool.carried, account_.held(pool.name, ProcessAccount::Side::incoming));
+    } else if (message.type == MessageType::ready) {
+        Incarnation serving = std::move(*pool.incoming);
+        pool.incoming.reset();
+        const std::uint64_t now = monotonicNs();
+        drainDeadline_ =
+            milliseconds(stopDeadlineNs_ > now ? (stopDeadlineNs_ - now) / kNsPerMs : 0);
+        leave(pool, std::move(serving), DrainMode::lastOrders);
     }
 }
 
@@ -407,6 +449,7 @@ void PoolSet::terminateAll() {
     settled_ = nullptr;
     for (Pool& pool : pools_) {
         pool.restart.cancel();
+        pool.endsServing = false;
     }
     forEachGeneration([](Incarnation& incarnation) { incarnation.generation->terminate(); });
 }

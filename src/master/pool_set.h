@@ -101,8 +101,10 @@ class PoolSet {
     /// What a worker of any generation does right now. `done` is called once.
     void trace(pid_t worker, const Traces::OnDone& done);
 
-    /// Graceful stop of everything; renewals and restarts end.
-    void drainAll(std::chrono::milliseconds deadline);
+    /// Graceful stop of everything; renewals and restarts end. Whoever waits in a socket that is
+    /// `ours` is served, if need be by a manager that is started for it.
+    void drainAll(std::chrono::milliseconds deadline,
+                  const std::function<bool(const std::string& address)>& ours);
     void terminateAll();
     /// Nobody gets any more time.
     void killAll();
@@ -140,6 +142,7 @@ class PoolSet {
         std::optional<PoolPlan> plan;  ///< what a restart uses; empty: the pool is to go
         scoreboard::Totals carried;    ///< what a manager that died had counted
         bool renewing = false;         ///< part of the renewal that goes on
+        bool endsServing = false;      ///< the service stops once its incoming one has served
         bool paused = false;           ///< has a plan, and no generation on purpose
         int failures = 0;              ///< starts that failed or died young, in a row
         EventLoop::Watch restart;
@@ -171,6 +174,8 @@ class PoolSet {
     void scheduleRestart(Pool& pool);
     [[nodiscard]] int launchesUnderWay() const;
     void settleIfDone();
+    void drain(Pool& pool, bool ours);
+    void serveLast(Pool& pool, const manager::ControlMessage& message);
 
     // process.max.
     void openAccounts(const std::vector<PoolPlan>& plans, int processMax);
@@ -205,6 +210,7 @@ class PoolSet {
     Report report_;
     std::chrono::milliseconds drainDeadline_{0};
     bool stopping_ = false;
+    std::uint64_t stopDeadlineNs_ = 0;
 };
 
 }  // namespace muster::master

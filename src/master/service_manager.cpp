@@ -147,9 +147,10 @@ void ServiceManager::refused() {
     }
 }
 
-void ServiceManager::stopping(const char* status) {
+void ServiceManager::stopping(const char* status, milliseconds atMost) {
     state_ = State::stopping;
-    if (!notify(std::string("STOPPING=1\nSTATUS=") + status)) {
+    if (!notify(fmt::format("STOPPING=1\nEXTEND_TIMEOUT_USEC={}\nSTATUS={}",
+                            std::chrono::microseconds(atMost).count(), status))) {
         log_->notice("failed to notify status to systemd");
     }
 }

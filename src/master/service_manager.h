@@ -54,8 +54,8 @@ class ServiceManager {
     void reloading();
     /// The reload was refused: the service goes on as before.
     void refused();
-    /// The service ends; `status` says how.
-    void stopping(const char* status);
+    /// The service ends; `status` says how, and it is over in `atMost`.
+    void stopping(const char* status, std::chrono::milliseconds atMost);
 
   private:
     enum class State { starting, ready, reloading, stopping };

@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr milliseconds kForTheRest{15'000};  // behind a deadline: KILL, orphans, files
 constexpr milliseconds kOverdueCheck{1000};
 constexpr milliseconds kOverdueCheckWhenKilling{50};
 
@@ -47,9 +48,12 @@ void Master::finish() {
         return;
     }
     state_ = State::finishing;
-    service_.stopping("Finishing");
+    const milliseconds deadline = drainDeadline(global_);
+    service_.stopping("Finishing", deadline + kForTheRest);
     abandonReloads();
-    pools_.drainAll(drainDeadline(global_));
+    listeners_.removeFiles();
+    pools_.drainAll(deadline,
+                    [this](const std::string& address) { return listeners_.isOurs(address); });
     endIfDone();
 }
 
@@ -58,7 +62,7 @@ void Master::terminate() {
         return;
     }
     state_ = State::terminating;
-    service_.stopping("Terminating");
+    service_.stopping("Terminating", terminateDeadline(global_) + kForTheRest);
     abandonReloads();
     pools_.terminateAll();
     killWatch_ = loop_.every(kOverdueCheck, [this] { pools_.killOverdue(); });

@@ -69,17 +69,19 @@ WorkerExit AcceptLoop::run() {
         std::atomic_thread_fence(std::memory_order_seq_cst);
         while (signals_->takeLook()) {
         }
-        owesAccept_ = owesAccept_ && listenerReadable();
+        owesAccept_ = (owesAccept_ && listenerReadable()) || owesLastOrders();
         const bool leaving = mustLeave();
         if (leaving && !owesAccept_ && !handOver_.waits()) {
             break;
         }
+        const bool queueWasOver = queueIsOver_;
         const bool open = openNext();
         becomeBusy();
         if (open) {
             serveConnection();
         }
-        if (retires_ || (leaving && !open)) {
+        const bool nothingLeft = !open && !owesLastOrders() && queueWasOver == queueIsOver_;
+        if (retires_ || (leaving && nothingLeft)) {
             break;
         }
     }
@@ -87,12 +89,32 @@ WorkerExit AcceptLoop::run() {
 }
 
 bool AcceptLoop::mustLeave() const {
-    return retires_ || signals_->toldToLeave() ||
-           commands_->draining.load(std::memory_order_relaxed) != kNotDraining ||
+    return retires_ || signals_->toldToLeave() || draining() != kNotDraining ||
            order_->leave.load(std::memory_order_relaxed) != 0;
 }
 
+// Somebody waits to be accepted, and nobody will do so after us.
+bool AcceptLoop::owesLastOrders() const {
+    return servesLastOrders() && listenerReadable();
+}
+
+bool AcceptLoop::servesLastOrders() const {
+    return draining() == kDrainLastOrders && !retires_ && ::getppid() == inputs_->manager;
+}
+
+std::uint32_t AcceptLoop::draining() const {
+    return commands_->draining.load(std::memory_order_relaxed);
+}
+
+bool AcceptLoop::connectionReadable() const {
+    pollfd entry{connection_.fd(), POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
+
 bool AcceptLoop::listenerReadable() const {
+    if (queueIsOver_) {
+        return false;  // poll(2) says that there is something to learn, again and again
+    }
     pollfd entry{signals_->listener(), POLLIN, 0};
     return ::poll(&entry, 1, 0) > 0;
 }
@@ -164,11 +186,17 @@ UniqueFd AcceptLoop::acceptConnection() {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     // Told to leave, the usual number is dead; what is owed is accepted all the same.
-    const int listener = signals_->toldToLeave() ? signals_->listener() : inputs_->listenFd;
+    const bool leaving = signals_->toldToLeave() || servesLastOrders();
+    const int listener = leaving ? signals_->listener() : inputs_->listenFd;
     UniqueFd connection(
         ::accept4(listener, reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC));
     if (!connection) {
-        outlastAcceptError(errno);
+        const int error = errno;
+        if (error == EINVAL && leaving) {
+            queueIsOver_ = true;
+        } else {
+            outlastAcceptError(error);
+        }
         return connection;
     }
     shortOfResources_ = false;
@@ -214,10 +242,11 @@ void AcceptLoop::outlastAcceptError(int error) {
         default:
             break;
     }
-    if (signals_->toldToLook()) {
+    // The dead socket in its place, or the real one, closed to newcomers: who knows more looks.
+    if (signals_->toldToLook() || servesLastOrders()) {
         return;
     }
-    if (signals_->toldToLeave()) {
+    if (signals_->toldToLeave() || draining() != kNotDraining) {
         leaveAs(WorkerExit::done);
         return;
     }
@@ -239,7 +268,7 @@ void AcceptLoop::serveConnection() {
         // As before accepting: said first, looked at after, because a busy worker gets no signal.
         slot_->setStage(scoreboard::Stage::keepAlive);
         std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (commands_->draining.load(std::memory_order_relaxed) == kDrainStopping) {
+        if (isStop(draining()) && !connectionReadable()) {
             break;
         }
     }
@@ -315,9 +344,9 @@ bool AcceptLoop::waitForBytes() {
         const bool leaving = mustLeave();
         if (leaving && isStopping()) {
             if (idle) {
-                return false;
+                return connectionReadable();  // a request that has begun is not left behind
             }
-            parks = false;
+            parks = parks && servesLastOrders();
         }
         const std::uint64_t now =
             patience == 0 && deadline == WaitSet::kForever ? 0 : monotonicNs();
@@ -356,8 +385,7 @@ bool AcceptLoop::park() {
 
 // The manager's death is told by SIGQUIT, too.
 bool AcceptLoop::isStopping() const {
-    return commands_->draining.load(std::memory_order_relaxed) == kDrainStopping ||
-           (signals_->toldToLeave() && ::getppid() != inputs_->manager);
+    return isStop(draining()) || (signals_->toldToLeave() && ::getppid() != inputs_->manager);
 }
 
 void AcceptLoop::runRequest() {

@@ -35,6 +35,10 @@ class AcceptLoop {
     [[nodiscard]] UniqueFd acceptConnection();
     void outlastAcceptError(int error);
     [[nodiscard]] bool listenerReadable() const;
+    [[nodiscard]] bool connectionReadable() const;
+    [[nodiscard]] std::uint32_t draining() const;
+    [[nodiscard]] bool servesLastOrders() const;
+    [[nodiscard]] bool owesLastOrders() const;
     [[nodiscard]] bool openNext();
     [[nodiscard]] bool openHandedOver();
     void serveConnection();
@@ -65,6 +69,7 @@ class AcceptLoop {
     bool turnOfNewOnes_ = false;            ///< the last connection opened was a handed-over one
     bool expectsBytes_ = false;             ///< reading comes before waiting
     bool owesAccept_ = false;               ///< took a wake-up of the listening socket (WaitSet)
+    bool queueIsOver_ = false;              ///< the listening socket has said its last
     bool retires_ = false;                  ///< served its last request
     WorkerExit reason_ = WorkerExit::done;  ///< why it retires
     int served_ = 0;

@@ -158,8 +158,7 @@ bool ServedRequest::finish() noexcept {
 
 // When the service stops nobody waits for one more request on this connection.
 void ServedRequest::refuseKeepAliveWhenStopping() {
-    if (inputs_->segment->header().commands.draining.load(std::memory_order_relaxed) ==
-        kDrainStopping) {
+    if (isStop(inputs_->segment->header().commands.draining.load(std::memory_order_relaxed))) {
         connection_->refuseKeepAlive();
     }
 }

@@ -40,6 +40,15 @@ inline constexpr std::uint32_t kNotDraining = 0;
 inline constexpr std::uint32_t kDrainReplaced = 1;
 /// The service stops: idle kept-alive connections are closed at once.
 inline constexpr std::uint32_t kDrainStopping = 2;
+/// The same, but whoever waits to be accepted is still served: leave when nobody does. The
+/// listening socket is closed to newcomers after this was stored: accept fails when its queue is
+/// empty.
+inline constexpr std::uint32_t kDrainLastOrders = 3;
+
+/// No generation comes after this one: nobody waits for one more request on a connection.
+[[nodiscard]] inline bool isStop(std::uint32_t draining) {
+    return draining == kDrainStopping || draining == kDrainLastOrders;
+}
 
 /// The one message on a worker's orders channel, with the new descriptor attached. Sent before
 /// Commands::logEpoch is raised to the same number.

@@ -198,7 +198,10 @@ def test_stopping_is_told(daemon, manager, number, status):
     daemon.start(env=manager.environment)
     daemon.signal(getattr(signal, f"SIG{number}"))
     assert daemon.wait_exit() == 0
-    assert manager.receive()[-1] == ["STOPPING=1", f"STATUS={status}"]
+    *stopping, longest, told = manager.receive()[-1]
+    assert (stopping, told) == (["STOPPING=1"], f"STATUS={status}")
+    # Not before process_control_timeout is over and what is left had time to be killed.
+    assert int(longest.removeprefix("EXTEND_TIMEOUT_USEC=")) > 10_000_000
 
 
 def test_interval_0_sends_no_status(daemon, manager):
