@@ -1,6 +1,7 @@
 """A daemon with pools on both kinds of sockets, nginx in front, load on it, and the judgement."""
 
 import os
+import shutil
 from dataclasses import dataclass
 
 import pytest
@@ -9,7 +10,7 @@ from front import KEPT, Front
 from harness import processes
 from harness.config import free_port
 from harness.control import Control, control_path
-from harness.program import is_reference
+from harness.program import binary, is_reference
 from harness.waiting import wait_until
 from load import LONGEST, PROGRAM, Load, now, summary
 
@@ -54,6 +55,18 @@ class Stage:
             **directives,
         }
         return {"unix": dict(common), "tcp": {**common, "listen": self.tcp}}
+
+    def install(self):
+        """The program in a folder of its own, as a package would put it there; again: another file
+        in its place. Returns its path."""
+        built = os.path.dirname(os.path.dirname(os.path.realpath(binary())))
+        place = f"{self.daemon.dir}/program"
+        if not os.path.exists(place):
+            os.makedirs(f"{place}/bin")
+            shutil.copytree(f"{built}/lib/muster", f"{place}/lib/muster")
+        shutil.copy2(binary(), f"{place}/bin/muster.new")
+        os.rename(f"{place}/bin/muster.new", f"{place}/bin/muster")
+        return f"{place}/bin/muster"
 
     def start(self, pools=None, globals_=None, **start):
         self.daemon.configure(pools or self.pools(), globals_).start(**start)

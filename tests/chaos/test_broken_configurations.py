@@ -1,15 +1,13 @@
 """Broken configurations of more than 50 kinds arrive while requests go on: nothing changes but
 the log."""
 
-import os
-import shutil
 import signal
 
 import pytest
 
 from broken import BREAKS, INI, NOT_STARTED, REFUSED, ini, write_pool
 from harness.control import control_path, musterctl
-from harness.program import binary, muster_only
+from harness.program import muster_only
 from load import LONG
 
 ROUNDS = 10 if LONG else 1
@@ -24,17 +22,10 @@ pytestmark = muster_only
 @pytest.fixture
 def running(stage):
     """From a copy of the program, so that its parts can be taken away; php.ini is our own."""
-    program = f"{stage.daemon.dir}/program"
-    built = os.path.dirname(os.path.dirname(os.path.realpath(binary())))
-    os.makedirs(f"{program}/bin")
-    shutil.copy2(f"{built}/bin/muster", f"{program}/bin/")
-    shutil.copytree(f"{built}/lib/muster", f"{program}/lib/muster")
+    program = stage.install()
     with open(ini(stage), "w", encoding="ascii") as file:
         file.write(INI)
-    stage.daemon.configure(stage.pools())
-    command = [f"{program}/bin/muster", "-F", "-y", stage.daemon.conf, "-c", ini(stage)]
-    stage.daemon.start(command=command)
-    stage.raise_curtain()
+    stage.start(command=[program, "-F", "-y", stage.daemon.conf, "-c", ini(stage)])
     stage.daemon.compare_descriptors = False  # the other pool is renewed
     stage.daemon.allow_log(r"\] (ERROR|ALERT): ", "exited on signal 9")
     return stage
