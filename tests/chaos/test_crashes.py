@@ -13,7 +13,7 @@ from load import LONG, SEED
 
 KILLS = 600 if LONG else 12
 FREEZES = 200 if LONG else 8
-MANAGERS = 60 if LONG else 3
+MANAGERS = 12 if LONG else 3
 MASTERS = 20 if LONG else 2
 DEADLY = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGKILL)
 
