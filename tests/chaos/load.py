@@ -16,7 +16,7 @@ RATE = float(os.environ.get("MUSTER_CHAOS_RATE", "200" if LONG else "100"))
 SEED = int(os.environ.get("MUSTER_CHAOS_SEED", "5"))
 # Milliseconds of the longest scripts.
 LONGEST = 5000 if LONG else 1500
-MIX = ("quick=84", "slow=8", f"long={2 if LONG else 1}:{LONGEST}", "upload=3", "download=3")
+MIX = ("quick=84", "slow=8", f"long=1:{LONGEST}", "upload=3", "download=3")
 
 
 @dataclass

@@ -12,10 +12,10 @@ from harness.config import free_port
 from harness.control import Control, control_path
 from harness.program import binary, is_reference
 from harness.waiting import wait_until
-from load import LONGEST, PROGRAM, Load, now, summary
+from load import LONG, LONGEST, PROGRAM, Load, now, summary
 
 PAGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pages")
-WORKERS = 8
+WORKERS = 20 if LONG else 8
 
 
 @dataclass

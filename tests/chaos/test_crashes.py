@@ -15,6 +15,8 @@ KILLS = 600 if LONG else 12
 FREEZES = 200 if LONG else 8
 MANAGERS = 12 if LONG else 3
 MASTERS = 20 if LONG else 2
+# A manager that has lived so long is replaced without delay.
+LONG_LIFE_S = 11
 DEADLY = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGKILL)
 
 
@@ -76,6 +78,8 @@ def test_managers_die_and_freeze(stage, number):
                     60,
                 )
             load.wait_for_more(30)
+            if LONG:
+                pause(LONG_LIFE_S)
     stage.verdict(f"{MANAGERS} managers got {number.name}", load, managers=deaths)
 
 

@@ -18,7 +18,7 @@ from load import LONG, SEED
 from stage import WORKERS
 
 ROUNDS = 20 if LONG else 1
-KILLS = 6
+KILLS = 3
 REFUSED = "ERROR: (the reload is refused|.*the new manager did not start|.*could not be renewed)"
 
 pytestmark = muster_only
@@ -61,7 +61,7 @@ def descriptors_used(pid):
 
 def kill_some(stage, chance, pool, kills):
     """Workers to replace, which the shortage does not let be replaced at once."""
-    for pid in chance.sample(sorted(stage.daemon.workers(pool)), KILLS // 2):
+    for pid in chance.sample(sorted(stage.daemon.workers(pool)), KILLS):
         kills.append(stage.kill(pid, signal.SIGKILL))
         pause(chance.uniform(0, 0.1))
 
