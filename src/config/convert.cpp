@@ -99,6 +99,36 @@ Outcome storeSeconds(int& target, std::string_view value) {
     return Accepted{};
 }
 
+Outcome storeBytes(std::int64_t& target, std::string_view value) {
+    int shift = 0;
+    std::string_view digits = value.substr(0, value.empty() ? 0 : value.size() - 1);
+    switch (value.empty() ? '\0' : value.back()) {
+        case 'k':
+        case 'K':
+            shift = 10;
+            break;
+        case 'm':
+        case 'M':
+            shift = 20;
+            break;
+        case 'g':
+        case 'G':
+            shift = 30;
+            break;
+        default:
+            digits = value;
+    }
+    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
+        return reject("is not a valid size");
+    }
+    const Number number = leadingNumber(digits);
+    if (!number.fits) {
+        return reject("is not a valid size", std::string(kTooLarge));
+    }
+    target = number.value << shift;
+    return Accepted{};
+}
+
 Outcome storeCoreLimit(int& target, std::string_view value) {
     if (lowered(value) == kUnlimitedWord) {
         target = kUnlimited;
@@ -224,6 +254,7 @@ struct Store {
                 return storeInteger(target, value);
         }
     }
+    Outcome operator()(std::int64_t& target) const { return storeBytes(target, value); }
     template <typename Kind>
     Outcome operator()(std::optional<Kind>& target) const {
         Kind stored{};
@@ -263,6 +294,7 @@ struct Show {
             directive.type == Type::seconds && directive.dump != DumpStyle::plainSeconds;
         return std::to_string(value) + (unit ? "s" : "");
     }
+    std::string operator()(std::int64_t value) const { return std::to_string(value); }
     std::string operator()(bool value) const { return value ? "yes" : "no"; }
     std::string operator()(const std::optional<LogLevel>& value) const {
         return value ? logLevelName(*value) : "unknown value";

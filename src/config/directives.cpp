@@ -15,6 +15,8 @@ using P = PoolSettings;
 
 constexpr std::string_view kNumber = "a whole number such as 5";
 constexpr std::string_view kTime = "a whole number with an optional unit s, m, h or d, such as 30s";
+constexpr std::string_view kBytes =
+    "a whole number of bytes with an optional unit K, M or G, such as 64M";
 constexpr std::string_view kYesNo = "yes or no";
 constexpr std::string_view kPath = "a path";
 constexpr std::string_view kName = "a name or a numeric id";
@@ -147,6 +149,15 @@ constexpr auto kDirectives = std::to_array<Directive>({
      DumpStyle::plainSeconds},
     {"pm.max_requests", Scope::pool, Type::integer, &P::maxRequests, "0", kNumber,
      "Requests after which a worker is replaced by a fresh one. 0: never."},
+    {"pm.max_requests_jitter", Scope::pool, Type::integer, &P::maxRequestsJitter, "0", kNumber,
+     "Each worker's pm.max_requests is larger by a random number up to this one, so that they are "
+     "not all replaced at the same time.", nullptr, DumpStyle::ownDirective},
+    {"pm.max_lifetime", Scope::pool, Type::seconds, &P::maxLifetime, "0", kTime,
+     "Time after which a worker is replaced by a fresh one, between two requests; for each a random "
+     "tenth sooner at most. 0: never.", nullptr, DumpStyle::ownDirective},
+    {"pm.max_memory", Scope::pool, Type::bytes, &P::maxMemory, "0", kBytes,
+     "A worker that has more memory than this for itself alone after a request is replaced by a "
+     "fresh one. 0: never.", nullptr, DumpStyle::ownDirective},
     {"pm.recycle_after_fatal", Scope::pool, Type::boolean, &P::recycleAfterFatal, "yes", kYesNo,
      "Replace a worker whose request ran out of memory: PHP stops wherever it is then, and what it "
      "leaves half done could reach the next request.", nullptr, DumpStyle::ownDirective},

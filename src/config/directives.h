@@ -24,6 +24,7 @@ enum class Type {
     listen,        ///< text; made absolute when it is a unix path
     integer,
     seconds,  ///< s m h d
+    bytes,    ///< K M G
     boolean,
     logLevel,
     logFormat,
@@ -38,14 +39,13 @@ enum class Type {
 };
 
 /// Where the value lives: exactly one member pointer, matching the type.
-using Target =
-    std::variant<std::string GlobalSettings::*, int GlobalSettings::*,
-                 std::optional<int> GlobalSettings::*, bool GlobalSettings::*,
-                 std::optional<LogLevel> GlobalSettings::*, LogFormat GlobalSettings::*,
-                 std::optional<StopManner> GlobalSettings::*, std::string PoolSettings::*,
-                 std::optional<std::string> PoolSettings::*, int PoolSettings::*,
-                 std::optional<int> PoolSettings::*, bool PoolSettings::*,
-                 ProcessManager PoolSettings::*, std::vector<KeyValue> PoolSettings::*>;
+using Target = std::variant<
+    std::string GlobalSettings::*, int GlobalSettings::*, std::optional<int> GlobalSettings::*,
+    bool GlobalSettings::*, std::optional<LogLevel> GlobalSettings::*, LogFormat GlobalSettings::*,
+    std::optional<StopManner> GlobalSettings::*, std::string PoolSettings::*,
+    std::optional<std::string> PoolSettings::*, int PoolSettings::*,
+    std::optional<int> PoolSettings::*, std::int64_t PoolSettings::*, bool PoolSettings::*,
+    ProcessManager PoolSettings::*, std::vector<KeyValue> PoolSettings::*>;
 
 /// How -tt shows a value that its type alone does not settle (spec config §9).
 enum class DumpStyle {

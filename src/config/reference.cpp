@@ -19,6 +19,8 @@ std::string_view typeName(Type type) {
             return "number";
         case Type::seconds:
             return "time";
+        case Type::bytes:
+            return "size";
         case Type::boolean:
             return "yes or no";
         case Type::logLevel:

@@ -90,6 +90,9 @@ struct PoolSettings {
     int maxSpawnRate = 32;
     int processIdleTimeout = 10;
     int maxRequests = 0;
+    int maxRequestsJitter = 0;
+    int maxLifetime = 0;
+    std::int64_t maxMemory = 0;  ///< bytes
     bool recycleAfterFatal = true;
 
     std::string statusPath;

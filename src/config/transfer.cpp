@@ -54,6 +54,9 @@ json encodeValue(const std::string& value) {
 json encodeValue(int value) {
     return value;
 }
+json encodeValue(std::int64_t value) {
+    return value;
+}
 json encodeValue(bool value) {
     return value;
 }
@@ -103,6 +106,15 @@ bool decodeValue(const json& from, int& to) {
         return false;
     }
     to = static_cast<int>(value);
+    return true;
+}
+bool decodeValue(const json& from, std::int64_t& to) {
+    if (!from.is_number_integer() ||
+        (from.is_number_unsigned() &&
+         from.get<std::uint64_t>() > std::uint64_t{std::numeric_limits<std::int64_t>::max()})) {
+        return false;
+    }
+    to = from.get<std::int64_t>();
     return true;
 }
 bool decodeValue(const json& from, bool& to) {

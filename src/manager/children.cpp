@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/signals.h"
 #include "manager/memory_grant.h"
+#include "manager/recycling.h"
 #include "worker/waiting_signals.h"
 #include "worker/worker.h"
 
@@ -55,7 +56,7 @@ std::optional<std::uint32_t> Children::freeSlot() const {
     return static_cast<std::uint32_t>(free - slotUsed_.begin());
 }
 
-Result<pid_t> Children::fork() {
+Result<pid_t> Children::fork(Child::Duty duty) {
     const auto slot = freeSlot();
     if (!slot) {
         return plainError("[pool " + shared_->inputs->pool.name + "] no free scoreboard slot");
@@ -65,7 +66,12 @@ Result<pid_t> Children::fork() {
     if (!place) {
         return tl::make_unexpected(place.error());
     }
+    const Share share = drawShare(pool, random_);
+    place->maxRequests = share.requests;
+    place->standsBy = duty == Child::Duty::standsBy;
     pen_->prepareSlot(*slot);
+    shared_->segment->order(*slot).standBy.store(place->standsBy ? 1 : 0,
+                                                 std::memory_order_seq_cst);
     const std::uint64_t now = monotonicNs();
     auto pid = forkWorker(*shared_, *place);
     if (!pid) {
@@ -76,6 +82,8 @@ Result<pid_t> Children::fork() {
     child.pid = *pid;
     child.slot = *slot;
     child.startedNs = now;
+    child.duty = duty;
+    child.replaceAtNs = share.lifetimeNs == 0 ? 0 : now + share.lifetimeNs;
     child.orders = std::move(place->managerOrders);
     child.out = std::move(place->outReader);
     child.err = std::move(place->errReader);
@@ -151,6 +159,8 @@ void Children::hear(Child& child) {
             heard_.parked(std::move(*parked));
         } else if (const auto refused = worker::refusedIn(message)) {
             heard_.refused(*refused);
+        } else if (const auto retirement = worker::retirementIn(message)) {
+            heard_.retires(child, *retirement);
         } else if (UniqueFd memory = memoryIn(message); memory && !child.memory) {
             child.memory = std::move(memory);
         }
@@ -179,6 +189,9 @@ std::optional<Departure> Children::bury(pid_t pid, int status) {
     departure.status = status;
     departure.lifetimeNs = monotonicNs() - child.startedNs;
     departure.toldToLeave = child.toldToLeave;
+    departure.duty = child.duty;
+    departure.recycled = child.recycled;
+    departure.successor = child.successor;
     const auto last = scoreboard::copyWorker(*shared_->segment, child.slot, monotonicNs());
     departure.served = last && last->facts.requests > 0;
     if (departure.served) {
@@ -199,6 +212,58 @@ const Child* Children::find(pid_t pid) const {
     return found == children_.end() ? nullptr : &*found;
 }
 
+Child* Children::find(pid_t pid) {
+    return const_cast<Child*>(std::as_const(*this).find(pid));
+}
+
+int Children::count() const {
+    return static_cast<int>(
+        std::count_if(children_.begin(), children_.end(),
+                      [](const Child& child) { return child.duty == Child::Duty::serves; }));
+}
+
+bool Children::promote(pid_t pid) {
+    Child* child = find(pid);
+    if (child == nullptr || child->duty != Child::Duty::standsBy) {
+        return false;
+    }
+    child->duty = Child::Duty::serves;
+    shared_->segment->order(child->slot).standBy.store(0, std::memory_order_seq_cst);
+    ::kill(child->pid, worker::kLookSignal);
+    return true;
+}
+
+bool Children::isReady(pid_t pid) const {
+    return std::any_of(children_.begin(), children_.end(), [this, pid](const Child& child) {
+        return child.pid == pid && child.duty == Child::Duty::standsBy &&
+               stageOf(child) == Stage::offDuty;
+    });
+}
+
+// Nobody needs it any more.
+void Children::dismiss(pid_t successor) {
+    Child* child = find(successor);
+    if (child == nullptr || child->duty != Child::Duty::standsBy) {
+        return;
+    }
+    child->toldToLeave = true;
+    shared_->segment->order(child->slot)
+        .leave.store(scoreboard::kLeaveIdle, std::memory_order_seq_cst);
+    ::kill(child->pid, worker::kLeaveSignal);
+}
+
+void Children::askToLeave(Child& child) {
+    child.toldOfSuccessor = true;
+    shared_->segment->order(child.slot)
+        .leave.store(scoreboard::kLeaveReplaced, std::memory_order_seq_cst);
+    const Stage stage = stageOf(child);
+    if (stage == Stage::idle) {
+        ::kill(child.pid, worker::kLeaveSignal);
+    } else if (stage == Stage::keepAlive) {
+        ::kill(child.pid, worker::kLookSignal);
+    }
+}
+
 Stage Children::stageOf(const Child& child) const {
     return scoreboard::readStage(*shared_->segment, child.slot);
 }
@@ -206,6 +271,9 @@ Stage Children::stageOf(const Child& child) const {
 PoolLoad Children::load() const {
     PoolLoad load;
     for (const Child& child : children_) {
+        if (child.duty != Child::Duty::serves) {
+            continue;
+        }
         ++load.running;
         if (child.toldToLeave) {
             continue;
@@ -242,7 +310,7 @@ void Children::logAlive() const {
 void Children::signalIdle() {
     for (Child& child : children_) {
         const Stage stage = stageOf(child);
-        if (stage == Stage::idle || stage == Stage::starting) {
+        if (stage == Stage::idle || stage == Stage::starting || stage == Stage::offDuty) {
             if (!std::exchange(child.toldToDrain, true)) {
                 logSignal(child, worker::kLeaveSignal);
             }
@@ -275,7 +343,10 @@ int Children::wakeFree(int count, std::uint64_t nowNs, bool more) {
 
 void Children::insistOnLeaving(std::uint64_t nowNs) {
     constexpr std::uint64_t kPatienceNs = 5 * kNsPerSecond;
-    for (const Child& child : children_) {
+    for (Child& child : children_) {
+        if (child.toldOfSuccessor && child.duty == Child::Duty::serves) {
+            askToLeave(child);
+        }
         if (child.toldToLeave && stageOf(child) == Stage::idle) {
             ::kill(child.pid, nowNs - child.toldToLeaveNs > kPatienceNs ? SIGKILL : SIGQUIT);
         }
@@ -285,7 +356,8 @@ void Children::insistOnLeaving(std::uint64_t nowNs) {
 void Children::retireOldestIdle(std::uint64_t nowNs, std::optional<int> idleForSeconds) {
     Child* oldest = nullptr;
     for (Child& child : children_) {
-        if (!child.toldToLeave && stageOf(child) == Stage::idle &&
+        if (child.duty == Child::Duty::serves && !child.toldToLeave &&
+            stageOf(child) == Stage::idle &&
             (oldest == nullptr || child.startedNs < oldest->startedNs)) {
             oldest = &child;
         }
@@ -304,7 +376,9 @@ void Children::retireOldestIdle(std::uint64_t nowNs, std::optional<int> idleForS
     }
     oldest->toldToLeave = true;
     oldest->toldToLeaveNs = nowNs;
-    shared_->segment->order(oldest->slot).leave.store(1, std::memory_order_seq_cst);
+    dismiss(std::exchange(oldest->successor, 0));
+    shared_->segment->order(oldest->slot)
+        .leave.store(scoreboard::kLeaveIdle, std::memory_order_seq_cst);
     ::kill(oldest->pid, SIGQUIT);
 }
 

@@ -10,6 +10,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <random>
 #include <vector>
 
 #include "base/event_loop.h"
@@ -20,15 +21,25 @@
 #include "scoreboard/snapshot.h"
 #include "worker/parked_connection.h"
 #include "worker/peer_admission.h"
+#include "worker/recycling.h"
 
 namespace muster::manager {
+
+/// Why a worker in good order is to be replaced.
+enum class Recycled { no, served, grown, old };
 
 struct Child {
     pid_t pid = 0;
     std::uint32_t slot = 0;
     std::uint64_t startedNs = 0;
-    bool toldToLeave = false;  ///< idle-killed: not replaced when it goes
-    bool toldToDrain = false;  ///< got its first SIGQUIT of a drain
+    /// Only those on duty count as workers of the pool.
+    enum class Duty { serves, standsBy, hasLeft } duty = Duty::serves;
+    Recycled recycled = Recycled::no;
+    pid_t successor = 0;            ///< stands by for it, or has taken its place; 0: nobody
+    bool toldOfSuccessor = false;   ///< is to leave, and is replaced
+    std::uint64_t replaceAtNs = 0;  ///< pm.max_lifetime; 0: never
+    bool toldToLeave = false;       ///< idle-killed: not replaced when it goes
+    bool toldToDrain = false;       ///< got its first SIGQUIT of a drain
     std::uint64_t toldToLeaveNs = 0;
     Overtime overtime;
     std::uint64_t wokenNs = 0;  ///< last told to look at the hand-over queue
@@ -49,6 +60,9 @@ struct Departure {
     std::uint64_t lifetimeNs = 0;
     bool toldToLeave = false;
     bool served = false;  ///< had begun at least one request
+    Child::Duty duty = Child::Duty::serves;
+    Recycled recycled = Recycled::no;
+    pid_t successor = 0;
     /// What made the worker leave that was in good order otherwise; `status` is that of a good end.
     enum class Unfit { no, exhausted, changed, interrupted } unfit = Unfit::no;
 };
@@ -61,12 +75,20 @@ class Children {
         std::function<void(worker::ParkedConnection)> parked;
         /// A worker has turned somebody away.
         std::function<void(const worker::RefusedPeer&)> refused;
+        /// A worker is about to leave, or has left.
+        std::function<void(Child&, const worker::Retirement&)> retires;
     };
     Children(const WorkerTemplate& shared, scoreboard::PoolWriter& pen, EventLoop& loop,
              Heard heard);
 
-    /// Forks one worker into a free slot.
-    [[nodiscard]] Result<pid_t> fork();
+    /// Forks one worker into a free slot. One that stands by serves nobody before promote().
+    [[nodiscard]] Result<pid_t> fork(Child::Duty duty = Child::Duty::serves);
+    /// It takes the place of another one. False when there is none of that pid.
+    bool promote(pid_t pid);
+    [[nodiscard]] bool isReady(pid_t pid) const;  ///< stands by, and could serve at once
+    [[nodiscard]] int offDuty() const { return static_cast<int>(children_.size()) - count(); }
+    /// Tells a worker whose successor is there to leave as soon as it has nothing to do.
+    void askToLeave(Child& child);
 
     /// A pid from waitpid; nothing when it is none of ours. Drains its output first.
     [[nodiscard]] std::optional<Departure> bury(pid_t pid, int status);
@@ -75,7 +97,8 @@ class Children {
     [[nodiscard]] bool empty() const { return children_.empty(); }
     [[nodiscard]] bool has(pid_t pid) const { return find(pid) != nullptr; }
     [[nodiscard]] const Child* find(pid_t pid) const;  ///< null: none of ours
-    [[nodiscard]] int count() const { return static_cast<int>(children_.size()); }
+    [[nodiscard]] Child* find(pid_t pid);
+    [[nodiscard]] int count() const;  ///< those on duty
     [[nodiscard]] scoreboard::Stage stageOf(const Child& child) const;
     [[nodiscard]] std::list<Child>& all() { return children_; }
 
@@ -102,6 +125,7 @@ class Children {
 
   private:
     std::optional<std::uint32_t> freeSlot() const;
+    void dismiss(pid_t successor);
     void watchOutput(Child& child);
     void readOutput(Child& child, log::OutputStream stream);
     void hear(Child& child);
@@ -113,6 +137,7 @@ class Children {
     Heard heard_;
     std::list<Child> children_;  ///< newest first
     std::vector<bool> slotUsed_;
+    std::mt19937 random_{std::random_device{}()};
 };
 
 }  // namespace muster::manager

@@ -60,6 +60,7 @@ const char* restOf(Stage stage) {
     switch (stage) {
         case Stage::starting:
         case Stage::idle:
+        case Stage::offDuty:
             return "is idle";
         case Stage::readingHeaders:
         case Stage::keepAlive:

@@ -13,7 +13,8 @@ bool isAtWork(Stage stage) {
 }
 
 bool isOver(Stage stage) {
-    return stage == Stage::starting || stage == Stage::idle || stage == Stage::keepAlive;
+    return stage == Stage::starting || stage == Stage::idle || stage == Stage::keepAlive ||
+           stage == Stage::offDuty;
 }
 
 Judgement take(Overtime& overtime, Overtime::Step step, Act act, std::uint64_t nowNs,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "manager/live_trace.h"
+#include "manager/recycling.h"
 
 namespace muster::manager {
 
@@ -31,8 +32,8 @@ ParkingLimits parkingLimits(const config::PoolSettings& pool) {
 
 std::size_t descriptorsFor(const config::PoolSettings& pool) {
     const std::size_t status = pool.statusListen.empty() ? 0 : StatusListener::kMaxConnections;
-    return 64 + 5 * static_cast<std::size_t>(pool.maxChildren) + status +
-           Lingering::kMaxConnections;
+    const std::size_t workers = static_cast<std::size_t>(pool.maxChildren) + standbySlots(pool);
+    return 64 + 5 * workers + status + Lingering::kMaxConnections;
 }
 
 PoolManager::PoolManager(const Parts& parts)
@@ -50,7 +51,9 @@ PoolManager::PoolManager(const Parts& parts)
            .refused =
                [this](const worker::RefusedPeer& refused) {
                    refusals_.note(refused, monotonicNs());
-               }}),
+               },
+           .retires = [this](Child& child,
+                             const worker::Retirement& what) { heardRetirement(child, what); }}),
       slowLog_(*parts.inputs, *parts.workers->runtime, *parts.log, parts.slowLogFd),
       timeouts_({.loop = parts.loop,
                  .children = &children_,
@@ -176,6 +179,7 @@ void PoolManager::onWake() {
     eventfd_t count = 0;
     ::eventfd_read(parts_.workers->wakeFd, &count);
     if (isServing()) {
+        settleRecycling();
         look();
     }
 }
@@ -193,6 +197,8 @@ void PoolManager::onTick() {
         return;
     }
     children_.insistOnLeaving(monotonicNs());
+    recycleTheOld(monotonicNs());
+    settleRecycling();
     const PoolLoad load = observe();
     logLoad(load);
     carryOut(decideTick(pool_, load, scaling_), load);

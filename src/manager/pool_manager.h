@@ -82,7 +82,7 @@ class PoolManager {
     void finishIfEmpty();
 
     // Workers.
-    std::optional<pid_t> forkOne(LogLevel level);
+    std::optional<pid_t> forkOne(LogLevel level, Child::Duty duty = Child::Duty::serves);
     int forkMany(int count);
     void takeRoom(std::uint32_t workers);
     void returnRoom();
@@ -100,6 +100,13 @@ class PoolManager {
     void writeCommands();
     void reopenLogs(const ControlMessage& message, ReceivedMessage& received);
     void trace(const ControlMessage& question, int answerFd);
+
+    // Workers that are replaced by plan.
+    void heardRetirement(Child& child, const worker::Retirement& what);
+    void recycleTheOld(std::uint64_t nowNs);
+    void settleRecycling();
+    [[nodiscard]] bool mayStandBy() const;
+    [[nodiscard]] bool succeed(const Departure& departure);
 
     // The status listener.
     [[nodiscard]] StatusListener::Parts statusParts();
@@ -141,6 +148,7 @@ class PoolManager {
     int missing_ = 0;         ///< workers whose replacement waits for respawnWatch_
     pid_t attemptedPid_ = 0;  ///< the last replacement made while workers died young
     std::chrono::milliseconds respawnDelay_{0};
+    std::uint64_t noSuccessorBeforeNs_ = 0;  ///< one did not live, or could not be forked
     std::uint64_t interruptedNs_ = 0;  ///< SIGINT to the whole group: the master will say more
 
     EventLoop::Watch signalWatch_;

@@ -47,10 +47,10 @@ bool wentAsTold(const Departure& departure) {
 
 }  // namespace
 
-std::optional<pid_t> PoolManager::forkOne(LogLevel level) {
+std::optional<pid_t> PoolManager::forkOne(LogLevel level, Child::Duty duty) {
     writeCommands();
     parts_.log->debug("blocking signals before child birth");
-    const auto pid = children_.fork();
+    const auto pid = children_.fork(duty);
     if (!pid) {
         parts_.log->error(pid.error().text());
         return std::nullopt;
@@ -151,6 +151,7 @@ void PoolManager::reap() {
             }
         }
     }
+    settleRecycling();
     returnRoom();
     finishIfEmpty();
 }
@@ -184,7 +185,11 @@ void PoolManager::replace(const Departure& departure) {
     if (phase_ != Phase::serving && phase_ != Phase::starting) {
         return;
     }
-    if (wentAsTold(departure)) {
+    if (wentAsTold(departure) || succeed(departure)) {
+        return;
+    }
+    if (departure.recycled != Recycled::no && departure.status == 0) {
+        forkOne(LogLevel::notice);
         return;
     }
     if (wasInterrupted(departure)) {

@@ -131,7 +131,7 @@ Result<void> attachParts(Manager& manager) {
     // Before a change of root.
     if (auto tree = openProcessTree()) {
         manager.processTree = std::move(*tree);
-    } else if (mustBeTraceable(manager.inputs.pool)) {
+    } else if (mustBeTraceable(manager.inputs.pool) || manager.inputs.pool.maxMemory > 0) {
         manager.log.warning("[pool " + manager.inputs.pool.name + "] " + tree.error().text());
     }
     workers.processTreeFd = manager.processTree.get();

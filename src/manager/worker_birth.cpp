@@ -24,10 +24,12 @@ void setUpStdio(const WorkerPlace& place) {
     }
 }
 
-std::vector<int> allowedDescriptors(const WorkerTemplate& shared, const WorkerPlace& place) {
+std::vector<int> allowedDescriptors(const WorkerTemplate& shared, const WorkerPlace& place,
+                                    const PrivateMemory& memory) {
     std::vector<int> allowed = shared.runtimeFds;
-    for (const int fd : {shared.listenFd, shared.accessLogFd, shared.wakeFd, shared.handOverFd,
-                         place.workerOrders.fd(), int{kErrorLogFd}}) {
+    for (const int fd :
+         {shared.listenFd, shared.accessLogFd, shared.wakeFd, shared.handOverFd,
+          place.workerOrders.fd(), int{kErrorLogFd}, memory.roughFd(), memory.exactFd()}) {
         if (fd >= 0) {
             allowed.push_back(fd);
         }
@@ -49,13 +51,26 @@ void letBeTraced(const WorkerTemplate& shared, WorkerPlace& place, const std::st
     }
 }
 
+PrivateMemory openMemoryFigures(const WorkerTemplate& shared, const std::string& prefix) {
+    if (shared.inputs->pool.maxMemory <= 0) {
+        return {};
+    }
+    auto opened = PrivateMemory::open(shared.processTreeFd);
+    if (!opened) {
+        shared.log->error(prefix + "pm.max_memory cannot be kept: " + opened.error().text());
+        return {};
+    }
+    return std::move(*opened);
+}
+
 /// Runs in the child, signals reset and blocked; runWorker unblocks them when its own stand.
 int setUpInChild(const WorkerTemplate& shared, WorkerPlace& place, pid_t manager) {
     const ManagerInputs& inputs = *shared.inputs;
     setUpStdio(place);
     const std::string prefix = "[pool " + inputs.pool.name + "] ";
     letBeTraced(shared, place, prefix);
-    closeAllExcept(allowedDescriptors(shared, place));
+    const PrivateMemory memory = openMemoryFigures(shared, prefix);
+    closeAllExcept(allowedDescriptors(shared, place, memory));
     if (auto confined = confineWorker(shared.rights, *shared.log, prefix); !confined) {
         shared.log->error(prefix + confined.error().text());
         shared.log->error(prefix + "child failed to initialize");
@@ -67,6 +82,9 @@ int setUpInChild(const WorkerTemplate& shared, WorkerPlace& place, pid_t manager
     worker.runtime = shared.runtime;
     worker.segment = shared.segment;
     worker.slot = place.slot;
+    worker.maxRequests = place.maxRequests;
+    worker.standsBy = place.standsBy;
+    worker.memory = memory.roughFd() < 0 ? nullptr : &memory;
     worker.listenFd = shared.listenFd;
     worker.wakeFd = shared.wakeFd;
     worker.ordersFd = place.workerOrders.fd();

@@ -42,6 +42,8 @@ struct WorkerTemplate {
 /// What belongs to one worker. The manager keeps its ends, the child its own.
 struct WorkerPlace {
     std::uint32_t slot = 0;
+    int maxRequests = 0;  ///< 0: unlimited
+    bool standsBy = false;
     MessageChannel managerOrders;
     MessageChannel workerOrders;
     UniqueFd outReader;  ///< with catch_workers_output: the worker's stdout

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/process.h"
+#include "manager/recycling.h"
 
 namespace muster::master {
 
@@ -43,6 +44,7 @@ Result<std::unique_ptr<Generation>> Generation::launch(const manager::ManagerInp
     scoreboard::SegmentIdentity identity{};
     identity.poolName = inputs.pool.name;
     identity.slotCount = static_cast<std::uint32_t>(inputs.pool.maxChildren);
+    identity.standbySlots = manager::standbySlots(inputs.pool);
     identity.processManager = static_cast<std::uint32_t>(inputs.pool.pm);
     identity.startedWallNs = startedWallNs;
     auto scoreboardFd = scoreboard::Segment::create(identity);

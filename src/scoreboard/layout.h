@@ -14,7 +14,7 @@
 namespace muster::scoreboard {
 
 inline constexpr std::uint64_t kMagic = 0x3172'6574'7375'6d00;  // "\0muster1", little endian
-inline constexpr std::uint32_t kLayoutVersion = 4;
+inline constexpr std::uint32_t kLayoutVersion = 5;
 inline constexpr std::size_t kCacheLine = 64;
 
 /// What a worker does. Ordinals are shared memory; names: stageName() (spec status.md §7).
@@ -28,6 +28,7 @@ enum class Stage : std::uint32_t {
     finishing = 6,  ///< shutdown functions, sending, closing
     keepAlive = 7,  ///< waits for bytes of a request's head on a connection: not free to accept,
                     ///< so it counts as active and is shown as "Reading headers", as by php-fpm
+    offDuty = 8,    ///< waits to take another worker's place, or has left its own: not counted
 };
 
 // Sizes of the text fields, contents cut to size-1 (spec status.md §5).
@@ -81,8 +82,14 @@ struct alignas(kCacheLine) Slot {
 
 /// What the manager tells one worker: flags the worker looks at between requests.
 struct alignas(kCacheLine) Order {
-    std::atomic<std::uint32_t> leave;  ///< 1: accept no more
+    std::atomic<std::uint32_t> leave;    ///< not 0: accept no more; one of the following
+    std::atomic<std::uint32_t> standBy;  ///< 1: accept nothing yet
 };
+
+/// Order::leave: the pool has too many workers …
+inline constexpr std::uint32_t kLeaveIdle = 1;
+/// … or this one is replaced: it says when it accepts no more.
+inline constexpr std::uint32_t kLeaveReplaced = 2;
 
 struct alignas(kCacheLine) PoolValues {
     std::atomic<std::uint32_t> sequence;  ///< odd while the manager writes
@@ -96,6 +103,7 @@ struct alignas(kCacheLine) PoolValues {
 /// Written by workers, corrected by the manager; believed by nobody.
 struct alignas(kCacheLine) Hints {
     std::atomic<std::int32_t> idle;
+    std::atomic<std::int32_t> leastIdle;    ///< fewest idle since the manager looked last
     std::atomic<std::uint32_t> activeSeen;  ///< most active workers any status page has shown
 };
 
@@ -119,6 +127,7 @@ struct alignas(kCacheLine) Header {
     std::uint32_t headerSize;
     std::uint32_t slotSize;
     std::uint32_t slotCount;
+    std::uint32_t maxChildren;     ///< workers on duty; the other slots are for who replaces them
     std::uint32_t processManager;  ///< config::ProcessManager's ordinal
     char poolName[kPoolNameSize];
     PoolValues pool;

@@ -53,6 +53,7 @@ const char* stageName(Stage stage) {
     switch (stage) {
         case Stage::starting:
         case Stage::idle:
+        case Stage::offDuty:
             return "Idle";
         case Stage::readingHeaders:
         case Stage::keepAlive:
@@ -74,7 +75,8 @@ Result<UniqueFd> Segment::create(const SegmentIdentity& identity) {
         return plainError("a scoreboard of " + std::to_string(identity.slotCount) +
                           " slots is not possible");
     }
-    const std::size_t size = segmentSize(identity.slotCount);
+    const std::uint32_t slots = std::min(identity.slotCount + identity.standbySlots, kMaxSlots);
+    const std::size_t size = segmentSize(slots);
     auto fd = createSegment("muster-scoreboard", size);
     if (!fd) {
         return fd;
@@ -88,7 +90,8 @@ Result<UniqueFd> Segment::create(const SegmentIdentity& identity) {
     header->version = kLayoutVersion;
     header->headerSize = sizeof(Header);
     header->slotSize = sizeof(Slot);
-    header->slotCount = identity.slotCount;
+    header->slotCount = slots;
+    header->maxChildren = identity.slotCount;
     header->processManager = identity.processManager;
     const std::string_view name = identity.poolName.substr(0, kPoolNameSize - 1);
     std::copy(name.begin(), name.end(), header->poolName);
@@ -110,6 +113,7 @@ Result<Segment> Segment::attach(int fd, Mapping::Access access) {
     const auto headerSize = __atomic_load_n(&header->headerSize, __ATOMIC_RELAXED);
     const auto slotSize = __atomic_load_n(&header->slotSize, __ATOMIC_RELAXED);
     const auto slotCount = __atomic_load_n(&header->slotCount, __ATOMIC_RELAXED);
+    const auto maxChildren = __atomic_load_n(&header->maxChildren, __ATOMIC_RELAXED);
     if (magic != kMagic) {
         return plainError("shared memory is not a scoreboard");
     }
@@ -123,6 +127,7 @@ Result<Segment> Segment::attach(int fd, Mapping::Access access) {
     Segment segment;
     segment.mapping_ = std::move(*mapping);
     segment.slotCount_ = slotCount;
+    segment.maxChildren_ = std::min(maxChildren, slotCount);
     return segment;
 }
 
@@ -252,6 +257,7 @@ void PoolWriter::clearSlot(std::uint32_t index) {
         storeWords(slotWords(slot), &nothing, sizeof nothing);
     });
     segment_->order(index).leave.store(0, std::memory_order_release);
+    segment_->order(index).standBy.store(0, std::memory_order_release);
 }
 
 void PoolWriter::prepareSlot(std::uint32_t index) {

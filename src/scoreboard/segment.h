@@ -21,10 +21,11 @@ inline constexpr std::uint32_t kMaxSlots = 65536;
 
 struct SegmentIdentity {
     std::string_view poolName;
-    std::uint32_t slotCount;
+    std::uint32_t slotCount;  ///< for workers on duty
     std::uint32_t processManager;
     std::uint64_t startedWallNs;
-    Totals carried;  ///< from the generation before
+    Totals carried;                  ///< from the generation before
+    std::uint32_t standbySlots = 0;  ///< beside slotCount: for workers that replace others
 };
 
 class Segment {
@@ -37,12 +38,14 @@ class Segment {
 
     [[nodiscard]] Header& header() const;
     [[nodiscard]] std::uint32_t slotCount() const;  ///< checked when attached, kept privately
+    [[nodiscard]] std::uint32_t maxChildren() const { return maxChildren_; }
     [[nodiscard]] Slot& slot(std::uint32_t index) const;
     [[nodiscard]] Order& order(std::uint32_t index) const;
 
   private:
     Mapping mapping_;
     std::uint32_t slotCount_ = 0;
+    std::uint32_t maxChildren_ = 0;
 };
 
 /// The worker's pen for its own slot. After fork, in the worker only. It keeps the facts

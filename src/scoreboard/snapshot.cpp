@@ -17,8 +17,8 @@ constexpr int kSlotTries = 100;
 constexpr int kPoolTries = 16;
 
 Stage checkedStage(std::uint32_t ordinal) {
-    return ordinal <= static_cast<std::uint32_t>(Stage::keepAlive) ? static_cast<Stage>(ordinal)
-                                                                   : Stage::starting;
+    return ordinal <= static_cast<std::uint32_t>(Stage::offDuty) ? static_cast<Stage>(ordinal)
+                                                                 : Stage::starting;
 }
 
 // Starting counts as idle: such a worker serves nobody and will accept in a moment.
@@ -124,7 +124,7 @@ PoolSnapshot takeSnapshot(const Segment& segment) {
     snapshot.name = copyName(segment.header());
     snapshot.processManager = __atomic_load_n(&segment.header().processManager, __ATOMIC_RELAXED);
     snapshot.consistent = raw.consistent;
-    snapshot.maxChildren = segment.slotCount();
+    snapshot.maxChildren = segment.maxChildren();
     snapshot.startedWallNs = std::min(raw.pool.startedWallNs, snapshot.takenWallNs);
     snapshot.listenPending = raw.pool.listenPending;
     snapshot.listenLimit = raw.pool.listenLimit;
@@ -134,11 +134,15 @@ PoolSnapshot takeSnapshot(const Segment& segment) {
             std::numeric_limits<std::uint64_t>::max() - snapshot.totals.requests;
         snapshot.totals.requests += std::min(room, worker.facts.requests);
         snapshot.totals.memoryPeak = std::max(snapshot.totals.memoryPeak, worker.facts.memoryMost);
-        ++(isActive(worker.stage) ? snapshot.active : snapshot.idle);
+        if (worker.stage != Stage::offDuty) {
+            ++(isActive(worker.stage) ? snapshot.active : snapshot.idle);
+        }
     }
     const std::uint32_t seen = segment.header().hints.activeSeen.load(std::memory_order_relaxed);
     snapshot.totals.maxActive = std::max<std::uint64_t>(
-        {snapshot.totals.maxActive, snapshot.active, std::min(seen, segment.slotCount())});
+        {snapshot.totals.maxActive, snapshot.active, std::min(seen, segment.maxChildren())});
+    std::erase_if(raw.workers,
+                  [](const WorkerSnapshot& worker) { return worker.stage == Stage::offDuty; });
     snapshot.workers = std::move(raw.workers);
     return snapshot;
 }

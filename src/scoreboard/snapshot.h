@@ -36,7 +36,7 @@ struct PoolSnapshot {
     std::uint32_t active = 0;
     std::uint32_t maxChildren = 0;
     bool consistent = false;  ///< false: taken as it stands, the manager never left it alone
-    std::vector<WorkerSnapshot> workers;  ///< used slots, slot order
+    std::vector<WorkerSnapshot> workers;  ///< on duty, slot order
 };
 
 /// One slot, checked; nothing when the slot is unused. `consistent` (may be null) tells whether

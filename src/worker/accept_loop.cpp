@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/process.h"
 #include "worker/peer_address.h"
 
 namespace muster::worker {
@@ -57,11 +58,13 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, Wait
                   .errors = inputs.log}),
       handOver_(inputs),
       admission_(inputs),
-      request_(inputs, connection_, slot, accessLog_) {
+      request_(inputs, connection_, slot, accessLog_),
+      recycling_(inputs) {
     connection_.setLingerer([this](int fd) { return handOver_.linger(fd); });
 }
 
 WorkerExit AcceptLoop::run() {
+    standBy();
     while (!exit_) {
         becomeIdle();
         // Said first, looked at after: the manager raises its flags first and looks at the stage
@@ -85,7 +88,41 @@ WorkerExit AcceptLoop::run() {
             break;
         }
     }
+    standDown();
     return exit_.value_or(reason_);
+}
+
+// Ready to serve, but the place is not free yet. The manager takes the flag down before it signals.
+void AcceptLoop::standBy() {
+    if (!inputs_->standsBy) {
+        return;
+    }
+    slot_->setStage(scoreboard::Stage::offDuty);
+    wakeManager();
+    while (order_->standBy.load(std::memory_order_seq_cst) != 0 && !mustLeave()) {
+        pollfd entry{signals_->toldFd(), POLLIN, 0};
+        if (::poll(&entry, 1, -1) > 0) {
+            signals_->clearTold();
+        }
+    }
+    setProcessTitle(inputs_->title);
+}
+
+// Who waits for this place need not wait for the end of the process.
+void AcceptLoop::standDown() {
+    if (!recycling_.isReplaced()) {
+        return;
+    }
+    if (std::exchange(idle_, false)) {
+        hints_->idle.fetch_sub(1, std::memory_order_relaxed);
+    }
+    slot_->setStage(scoreboard::Stage::offDuty);
+    recycling_.leaves();
+}
+
+void AcceptLoop::wakeManager() {
+    const std::uint64_t one = 1;
+    writeAll(inputs_->wakeFd, {reinterpret_cast<const char*>(&one), sizeof one});
 }
 
 bool AcceptLoop::mustLeave() const {
@@ -123,16 +160,23 @@ void AcceptLoop::becomeIdle() {
     slot_->setStage(scoreboard::Stage::idle);
     if (commands_->wakeAtIdle.load(std::memory_order_relaxed) != scoreboard::kNoHints) {
         hints_->idle.fetch_add(1, std::memory_order_relaxed);
+        idle_ = true;
     }
 }
 
 // The hint only makes the manager look: it counts for itself and puts the hint right.
 void AcceptLoop::becomeBusy() {
     const std::int32_t wakeAt = commands_->wakeAtIdle.load(std::memory_order_relaxed);
-    if (wakeAt != scoreboard::kNoHints &&
-        hints_->idle.fetch_sub(1, std::memory_order_relaxed) - 1 <= wakeAt) {
-        const std::uint64_t one = 1;
-        writeAll(inputs_->wakeFd, {reinterpret_cast<const char*>(&one), sizeof one});
+    if (wakeAt == scoreboard::kNoHints || !std::exchange(idle_, false)) {
+        return;
+    }
+    const std::int32_t idle = hints_->idle.fetch_sub(1, std::memory_order_relaxed) - 1;
+    std::int32_t least = hints_->leastIdle.load(std::memory_order_relaxed);
+    while (idle < least &&
+           !hints_->leastIdle.compare_exchange_weak(least, idle, std::memory_order_relaxed)) {
+    }
+    if (idle <= wakeAt) {
+        wakeManager();
     }
 }
 
@@ -390,7 +434,7 @@ bool AcceptLoop::isStopping() const {
 
 void AcceptLoop::runRequest() {
     ++served_;
-    const bool last = inputs_->pool->maxRequests > 0 && served_ >= inputs_->pool->maxRequests;
+    const bool last = recycling_.begins();
     if ((last || mustLeave()) && !handOver_.possible()) {
         connection_.refuseKeepAlive();
     }
@@ -409,7 +453,9 @@ void AcceptLoop::runRequest() {
         if (!handOver_.possible()) {
             connection_.close();
         }
+        return;
     }
+    recycling_.ends(slot_->facts());
 }
 
 void AcceptLoop::leaveAs(WorkerExit exit) {

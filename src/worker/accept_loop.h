@@ -14,6 +14,7 @@
 #include "worker/access_log.h"
 #include "worker/hand_over.h"
 #include "worker/peer_admission.h"
+#include "worker/recycling.h"
 #include "worker/served_request.h"
 #include "worker/wait_set.h"
 #include "worker/waiting_signals.h"
@@ -30,6 +31,9 @@ class AcceptLoop {
 
   private:
     [[nodiscard]] bool mustLeave() const;
+    void standBy();
+    void standDown();
+    void wakeManager();
     void becomeIdle();
     void becomeBusy();
     [[nodiscard]] UniqueFd acceptConnection();
@@ -63,6 +67,7 @@ class AcceptLoop {
     PeerAdmission admission_;
     fastcgi::ServerConnection connection_;
     ServedRequest request_;
+    Recycling recycling_;
     std::string peer_;                      ///< of the connection; empty for unix sockets
     ParkedFacts facts_;                     ///< of the connection, as it would be parked
     bool handedOver_ = false;               ///< the connection at hand was parked before
@@ -72,6 +77,7 @@ class AcceptLoop {
     bool queueIsOver_ = false;              ///< the listening socket has said its last
     bool retires_ = false;                  ///< served its last request
     WorkerExit reason_ = WorkerExit::done;  ///< why it retires
+    bool idle_ = false;                     ///< counts in the idle hint
     int served_ = 0;
     bool shortOfResources_ = false;
     std::optional<WorkerExit> exit_;

@@ -31,7 +31,7 @@ void leaveErrorLog(const WorkerInputs& inputs) {
 }  // namespace
 
 WorkerExit runWorker(const WorkerInputs& inputs) {
-    setProcessTitle(inputs.title);
+    setProcessTitle(inputs.standsBy ? inputs.title + " (standing by)" : inputs.title);
     scoreboard::SlotWriter slot(*inputs.segment, inputs.slot);
     slot.begin(::getpid(), monotonicNs(), wallNs());
 

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/message_channel.h"
+#include "base/private_memory.h"
 #include "config/settings.h"
 #include "log/access_format.h"
 #include "log/error_log.h"
@@ -25,7 +26,7 @@ namespace muster::worker {
 
 /// How a worker ends: its exit status is a protocol with the manager.
 enum class WorkerExit : int {
-    done = 0,          ///< asked to leave, max_requests
+    done = 0,          ///< asked to leave, replaced by plan
     cannotStart = 70,  ///< never served: must not be respawned in a tight loop
     exhausted = 71,    ///< its last request ran out of memory (pm.recycle_after_fatal)
     changed = 72,      ///< its last request changed the process for good
@@ -62,6 +63,9 @@ struct WorkerInputs {
     Runtime* runtime = nullptr;
     scoreboard::Segment* segment = nullptr;
     std::uint32_t slot = 0;
+    int maxRequests = 0;                    ///< this worker's own pm.max_requests; 0: unlimited
+    bool standsBy = false;                  ///< serves nobody before Order::standBy is taken down
+    const PrivateMemory* memory = nullptr;  ///< null: never measured
     int listenFd = -1;
     int wakeFd = -1;       ///< eventfd of the manager; see Commands::wakeAtIdle
     int ordersFd = -1;     ///< worker's end of its orders channel

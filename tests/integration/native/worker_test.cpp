@@ -176,6 +176,7 @@ class Worker : public testing::Test {
         log.setStyle(log::ErrorLog::Style::worker);
         WorkerInputs inputs;
         inputs.pool = &pool_;
+        inputs.maxRequests = pool_.maxRequests;
         inputs.runtime = &runtime_;
         inputs.segment = &segment_;
         inputs.listenFd = listener_.get();

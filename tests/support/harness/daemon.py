@@ -196,6 +196,15 @@ class Daemon(Requests):
             if wanted.match(processes.title(pid)) and processes.is_alive(pid)
         }
 
+    def standing_by(self, pool="www"):
+        """Those that wait to replace others; they are none of workers()."""
+        title = f": pool {pool} (standing by)"
+        return {
+            pid
+            for pid in processes.descendants(self.master)
+            if processes.title(pid).endswith(title) and processes.is_alive(pid)
+        }
+
     def wait_workers(self, count, pool="www", timeout=5.0):
         """The set of workers once there are exactly `count`."""
 
@@ -213,7 +222,7 @@ class Daemon(Requests):
     def _descriptor_counts(self):
         counts = {"master": len(processes.descriptors(self.master))}
         for pool, pid in self.managers().items():
-            workers = len(self.workers(pool))
+            workers = len(self.workers(pool)) + len(self.standing_by(pool))
             counts[f"manager {pid} of {pool} with {workers} workers"] = len(
                 processes.descriptors(pid)
             )

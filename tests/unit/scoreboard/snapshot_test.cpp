@@ -39,6 +39,25 @@ TEST(Snapshot, stages_are_counted_as_idle_or_active) {
     EXPECT_TRUE(takeSnapshot(board.segment).consistent);
 }
 
+TEST(Snapshot, workers_that_are_off_duty_do_not_count_but_their_requests_do) {
+    SegmentIdentity what = identity(2);
+    what.standbySlots = 1;
+    Board board(what);
+    ASSERT_EQ(board.segment.slotCount(), 3U);
+    put(board.segment, 0, Stage::running);
+    put(board.segment, 1, Stage::idle);
+    SlotWriter leaving(board.segment, 2);
+    leaving.begin(102, monotonicNs(), wallNs());
+    leaving.requestBegun(monotonicNs(), wallNs());
+    leaving.setStage(Stage::offDuty);
+    const PoolSnapshot snapshot = takeSnapshot(board.segment);
+    EXPECT_EQ(snapshot.maxChildren, 2U);
+    EXPECT_EQ(snapshot.active, 1U);
+    EXPECT_EQ(snapshot.idle, 1U);
+    EXPECT_EQ(snapshot.workers.size(), 2U);
+    EXPECT_EQ(snapshot.totals.requests, 1U);
+}
+
 TEST(Snapshot, active_workers_raise_the_high_water_mark_shown) {
     Board board(3);
     PoolWriter pool(board.segment);
@@ -64,7 +83,7 @@ TEST(Snapshot, stage_names_are_php_fpms) {
 TEST(Snapshot, a_stage_out_of_range_is_starting) {
     Board board(1);
     put(board.segment, 0, Stage::running);
-    for (const std::uint32_t noise : {8U, 255U, ~0U}) {
+    for (const std::uint32_t noise : {9U, 255U, ~0U}) {
         board.segment.slot(0).stage.store(noise);
         EXPECT_EQ(readStage(board.segment, 0), Stage::starting);
         EXPECT_EQ(copyWorker(board.segment, 0, monotonicNs())->stage, Stage::starting);
