@@ -56,6 +56,7 @@ void checkMinSpare(CheckContext& context);
 void checkMaxSpare(CheckContext& context);
 void checkSpawnRate(CheckContext& context);
 void checkOndemand(CheckContext& context);
+void checkManagerLife(CheckContext& context);
 
 // address_checks.cpp
 void checkListen(CheckContext& context);

@@ -233,6 +233,15 @@ Outcome storeProcessManager(ProcessManager& target, std::string_view value) {
     return reject("invalid process manager (static, dynamic or ondemand)");
 }
 
+Outcome storeManagerLife(ManagerLife& target, std::string_view value) {
+    const std::string name = lowered(value);
+    if (name != "eager" && name != "lazy") {
+        return reject("invalid value");
+    }
+    target = name == "lazy" ? ManagerLife::lazy : ManagerLife::eager;
+    return Accepted{};
+}
+
 /// Overloads by the member's type; visitTarget() chooses.
 struct Store {
     const Directive& directive;
@@ -276,6 +285,7 @@ struct Store {
     Outcome operator()(LogFormat& target) const { return storeLogFormat(target, value); }
     Outcome operator()(StopManner& target) const { return storeStopManner(target, value); }
     Outcome operator()(ProcessManager& target) const { return storeProcessManager(target, value); }
+    Outcome operator()(ManagerLife& target) const { return storeManagerLife(target, value); }
     Outcome operator()(std::vector<KeyValue>& /*target*/) const {
         return reject("is an array");  // the reader never stores an array through here
     }
@@ -315,6 +325,9 @@ struct Show {
         return value == StopManner::graceful ? "graceful" : "fast";
     }
     std::string operator()(ProcessManager value) const { return processManagerName(value); }
+    std::string operator()(ManagerLife value) const {
+        return value == ManagerLife::lazy ? "lazy" : "eager";
+    }
     std::string operator()(const std::vector<KeyValue>& /*value*/) const { return {}; }
 };
 

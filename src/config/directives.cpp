@@ -147,6 +147,13 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"pm.process_idle_timeout", Scope::pool, Type::seconds, &P::processIdleTimeout, "10s", kTime,
      "How long a worker may be idle before it is ended (ondemand).", checkOndemand,
      DumpStyle::plainSeconds},
+    {"pm.manager", Scope::pool, Type::managerLife, &P::managerLife, "eager", "eager or lazy",
+     "When the pool's manager, which holds PHP, starts: eager (with muster) or lazy (with the first "
+     "connection; it leaves again when nothing comes any more). lazy needs pm = ondemand.",
+     checkManagerLife, DumpStyle::ownDirective},
+    {"pm.manager_idle_timeout", Scope::pool, Type::seconds, &P::managerIdleTimeout, "60s", kTime,
+     "How long a lazy manager stays without a worker or a connection. 0: it leaves with its last "
+     "worker.", nullptr, DumpStyle::ownDirective},
     {"pm.max_requests", Scope::pool, Type::integer, &P::maxRequests, "0", kNumber,
      "Requests after which a worker is replaced by a fresh one. 0: never."},
     {"pm.max_requests_jitter", Scope::pool, Type::integer, &P::maxRequestsJitter, "0", kNumber,

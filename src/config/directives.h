@@ -32,6 +32,7 @@ enum class Type {
     facility,
     rlimitCore,  ///< a number, or "unlimited"
     processManager,
+    managerLife,
     list,       ///< key[] = value, without keys
     array,      ///< key[offset] = value, not empty
     iniArray,   ///< the same for PHP settings: may be empty, known file settings made absolute
@@ -39,13 +40,15 @@ enum class Type {
 };
 
 /// Where the value lives: exactly one member pointer, matching the type.
-using Target = std::variant<
-    std::string GlobalSettings::*, int GlobalSettings::*, std::optional<int> GlobalSettings::*,
-    bool GlobalSettings::*, std::optional<LogLevel> GlobalSettings::*, LogFormat GlobalSettings::*,
-    std::optional<StopManner> GlobalSettings::*, std::string PoolSettings::*,
-    std::optional<std::string> PoolSettings::*, int PoolSettings::*,
-    std::optional<int> PoolSettings::*, std::int64_t PoolSettings::*, bool PoolSettings::*,
-    ProcessManager PoolSettings::*, std::vector<KeyValue> PoolSettings::*>;
+using Target =
+    std::variant<std::string GlobalSettings::*, int GlobalSettings::*,
+                 std::optional<int> GlobalSettings::*, bool GlobalSettings::*,
+                 std::optional<LogLevel> GlobalSettings::*, LogFormat GlobalSettings::*,
+                 std::optional<StopManner> GlobalSettings::*, std::string PoolSettings::*,
+                 std::optional<std::string> PoolSettings::*, int PoolSettings::*,
+                 std::optional<int> PoolSettings::*, std::int64_t PoolSettings::*,
+                 bool PoolSettings::*, ProcessManager PoolSettings::*, ManagerLife PoolSettings::*,
+                 std::vector<KeyValue> PoolSettings::*>;
 
 /// How -tt shows a value that its type alone does not settle (spec config §9).
 enum class DumpStyle {

@@ -160,4 +160,14 @@ void checkOndemand(CheckContext& context) {
     }
 }
 
+void checkManagerLife(CheckContext& context) {
+    const ProcessManager pm = context.pool->pm;
+    if (isLazy(*context.pool) && !context.failed("pm.manager") && pm != ProcessManager::unset &&
+        !ondemand(context)) {
+        context.report(LogLevel::error, "pm.manager = lazy needs pm = ondemand",
+                       context.found("pm.manager", "lazy") + ", " +
+                           context.found("pm", processManagerName(pm)));
+    }
+}
+
 }  // namespace muster::config

@@ -29,6 +29,7 @@ std::string_view typeName(Type type) {
         case Type::stopManner:
         case Type::facility:
         case Type::processManager:
+        case Type::managerLife:
             return "word";
         case Type::rlimitCore:
             return "number";

@@ -28,6 +28,7 @@ struct KeyValue {
 };
 
 enum class ProcessManager { unset, fixed, dynamic, ondemand };  // "static" is a C++ keyword
+enum class ManagerLife { eager, lazy };  ///< there from the start, or from the first connection
 enum class LogFormat { text, json };
 enum class StopManner { fast, graceful };
 
@@ -89,6 +90,8 @@ struct PoolSettings {
     int maxSpareServers = 0;
     int maxSpawnRate = 32;
     int processIdleTimeout = 10;
+    ManagerLife managerLife = ManagerLife::eager;
+    int managerIdleTimeout = 60;  ///< of a lazy manager; 0: it leaves with its last worker
     int maxRequests = 0;
     int maxRequestsJitter = 0;
     int maxLifetime = 0;
@@ -141,6 +144,11 @@ struct Configuration {
 
 /// A slow log is named, and there are requests that may come into it.
 [[nodiscard]] bool hasSlowLog(const PoolSettings& pool);
+
+/// The pool has a manager only while there is something to do.
+[[nodiscard]] inline bool isLazy(const PoolSettings& pool) {
+    return pool.managerLife == ManagerLife::lazy;
+}
 
 /// "static", "dynamic", "ondemand"; "undefined" for unset.
 [[nodiscard]] const char* processManagerName(ProcessManager pm);

@@ -60,6 +60,10 @@ json encodeValue(std::int64_t value) {
 json encodeValue(bool value) {
     return value;
 }
+json encodeValue(ManagerLife value) {
+    return value == ManagerLife::lazy;
+}
+
 json encodeValue(ProcessManager value) {
     return processManagerName(value);
 }
@@ -124,6 +128,11 @@ bool decodeValue(const json& from, bool& to) {
     to = from.get<bool>();
     return true;
 }
+bool decodeValue(const json& from, ManagerLife& to) {
+    to = from == true ? ManagerLife::lazy : ManagerLife::eager;
+    return from.is_boolean();
+}
+
 bool decodeValue(const json& from, ProcessManager& to) {
     for (const auto pm : {ProcessManager::unset, ProcessManager::fixed, ProcessManager::dynamic,
                           ProcessManager::ondemand}) {

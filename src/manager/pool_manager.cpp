@@ -62,7 +62,8 @@ PoolManager::PoolManager(const Parts& parts)
                  .pool = &pool_,
                  .log = parts.log,
                  .slowLog = &slowLog_}),
-      room_(parts.inputs->sharesProcessMax) {}
+      room_(parts.inputs->sharesProcessMax),
+      idleness_(pool_) {}
 
 ManagerExit PoolManager::run() {
     EventLoop& loop = *parts_.loop;
@@ -206,6 +207,7 @@ void PoolManager::onTick() {
     writeCommands();
     // Workers keep the hint in step; killed ones cannot. A wrong correction lasts one tick.
     parts_.workers->segment->header().hints.idle.store(load.idle, std::memory_order_relaxed);
+    leaveIfIdle();
 }
 
 void PoolManager::logLoad(const PoolLoad& load) {
@@ -249,6 +251,7 @@ void PoolManager::checkStarted() {
         return;
     }
     phase_ = Phase::serving;
+    idleness_.begin(monotonicNs());
     if (parts_.statusListenFd >= 0) {
         status_.listen(parts_.statusListenFd);
     }
@@ -366,6 +369,23 @@ void PoolManager::finishIfEmpty() {
         parking_.clear();
         finishIfEmpty();
     }
+}
+
+/// Something is here, or will be, that this process is needed for.
+bool PoolManager::isBusy() const {
+    return !children_.empty() || missing_ > 0 || !parking_.empty() || !lingering_.empty() ||
+           !status_.empty() || !predecessors_.empty() || heir_.fd() >= 0;
+}
+
+// Who connects from now on waits in the kernel's queue until the master, which has the socket, too,
+// hears of this death and looks.
+void PoolManager::leaveIfIdle() {
+    if (!isServing() || !idleness_.mayLeave(isBusy(), monotonicNs()) || observe().pending > 0) {
+        return;
+    }
+    parts_.log->debug(poolPrefix() + "the manager leaves until the next connection comes");
+    exit_ = ManagerExit::idle;
+    parts_.loop->stop();
 }
 
 // --- Logs -----------------------------------------------------------------------------------

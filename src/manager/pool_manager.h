@@ -14,6 +14,7 @@
 #include "base/signals.h"
 #include "log/error_log.h"
 #include "manager/children.h"
+#include "manager/idleness.h"
 #include "manager/inputs.h"
 #include "manager/last_orders.h"
 #include "manager/lingering.h"
@@ -28,12 +29,6 @@
 #include "manager/status_listener.h"
 
 namespace muster::manager {
-
-/// How a manager ends: its exit status is a protocol with the master.
-enum class ManagerExit : int {
-    done = 0,          ///< drained or terminated as told
-    cannotStart = 70,  ///< never became ready; the reason went over the channel and to the log
-};
 
 /// Descriptors that a manager of this pool needs at most, without those of parked connections.
 [[nodiscard]] std::size_t descriptorsFor(const config::PoolSettings& pool);
@@ -80,6 +75,8 @@ class PoolManager {
     void killWorkers();
     void failToStart(const std::string& why);
     void finishIfEmpty();
+    void leaveIfIdle();
+    [[nodiscard]] bool isBusy() const;
 
     // Workers.
     std::optional<pid_t> forkOne(LogLevel level, Child::Duty duty = Child::Duty::serves);
@@ -145,6 +142,7 @@ class PoolManager {
     ScalingState scaling_;
     RespawnDelay respawn_;
     Room room_;
+    Idleness idleness_;
     int missing_ = 0;         ///< workers whose replacement waits for respawnWatch_
     pid_t attemptedPid_ = 0;  ///< the last replacement made while workers died young
     std::chrono::milliseconds respawnDelay_{0};

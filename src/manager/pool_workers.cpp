@@ -49,6 +49,7 @@ bool wentAsTold(const Departure& departure) {
 
 std::optional<pid_t> PoolManager::forkOne(LogLevel level, Child::Duty duty) {
     writeCommands();
+    idleness_.interrupt();
     parts_.log->debug("blocking signals before child birth");
     const auto pid = children_.fork(duty);
     if (!pid) {
@@ -154,6 +155,7 @@ void PoolManager::reap() {
     settleRecycling();
     returnRoom();
     finishIfEmpty();
+    leaveIfIdle();
 }
 
 void PoolManager::logDeparture(const Departure& departure) {

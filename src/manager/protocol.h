@@ -47,6 +47,13 @@ enum class DrainMode : std::uint32_t {
     lastOrders = 3,  ///< the same, and the socket is nobody else's: whoever waits in it is served
 };
 
+/// How a manager ends: its exit status.
+enum class ManagerExit : int {
+    done = 0,          ///< drained or terminated as told
+    cannotStart = 70,  ///< never became ready; the reason went over the channel and to the log
+    idle = 71,         ///< a lazy one without work: nothing is accepted that is not answered
+};
+
 /// Of messages and what they mean. A manager of another version, or with messages of another size,
 /// is left over from a program that was replaced: it understands SIGQUIT and SIGTERM.
 inline constexpr std::uint32_t kProtocolVersion = 1;

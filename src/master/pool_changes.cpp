@@ -72,7 +72,7 @@ bool isReplacedCode(std::string_view mapping) {
            (file.ends_with(".so") || file.find(".so.") != std::string_view::npos);
 }
 
-std::optional<std::string> changeOf(const PoolPlan& running, pid_t manager,
+std::optional<std::string> changeOf(const PoolPlan& running, std::optional<pid_t> manager,
                                     const PoolPlan& wanted) {
     if (settingsOf(running) != settingsOf(wanted)) {
         return "settings";
@@ -80,7 +80,7 @@ std::optional<std::string> changeOf(const PoolPlan& running, pid_t manager,
     if (running.iniState != wanted.iniState) {
         return "ini files";
     }
-    if (runsReplacedCode(manager)) {
+    if (manager && runsReplacedCode(*manager)) {
         return "program files";
     }
     return std::nullopt;

@@ -14,9 +14,10 @@ namespace muster::master {
 /// The ini files PHP would read, each with device, inode, size and time of change.
 [[nodiscard]] std::string iniState(const CommandLine& line);
 
-/// What a reload would change for a pool that runs by `running` under the process `manager`:
-/// "settings", "ini files", "program files", or nothing.
-[[nodiscard]] std::optional<std::string> changeOf(const PoolPlan& running, pid_t manager,
+/// What a reload would change for a pool that runs by `running` under the process `manager`, or
+/// without any: "settings", "ini files", "program files", or nothing.
+[[nodiscard]] std::optional<std::string> changeOf(const PoolPlan& running,
+                                                  std::optional<pid_t> manager,
                                                   const PoolPlan& wanted);
 
 /// Whether a line of /proc/PID/maps is executable code of a shared object that was replaced or

@@ -8,12 +8,12 @@
 namespace muster::master {
 
 bool PoolSet::reopenLogs() {
-    std::set<UniqueFd*> seen;
+    std::set<const UniqueFd*> seen;
     bool anyReopened = false;
     bool allReopened = true;
-    forEachGeneration([&](Incarnation& incarnation) {
-        const config::PoolSettings& pool = incarnation.plan.inputs.pool;
-        UniqueFd* accessLog = incarnation.plan.accessLog.get();
+    const auto reopenOf = [&](const PoolPlan& plan) {
+        const config::PoolSettings& pool = plan.inputs.pool;
+        UniqueFd* accessLog = plan.accessLog.get();
         if (accessLog != nullptr && seen.insert(accessLog).second) {
             const auto done = reopen(
                 *accessLog, "failed to open access log (" + pool.accessLog + ")", pool.accessLog);
@@ -26,7 +26,7 @@ bool PoolSet::reopenLogs() {
                 allReopened = false;
             }
         }
-        UniqueFd* slowLog = incarnation.plan.slowLog.get();
+        UniqueFd* slowLog = plan.slowLog.get();
         if (slowLog != nullptr && seen.insert(slowLog).second) {
             const auto done =
                 reopen(*slowLog, "unable to open slowlog (" + pool.slowlog + ")", pool.slowlog);
@@ -35,8 +35,18 @@ bool PoolSet::reopenLogs() {
                 allReopened = false;
             }
         }
+    };
+    forEachGeneration([&](Incarnation& incarnation) {
+        reopenOf(incarnation.plan);
         sendLogs(incarnation);
     });
+    for (const Pool& pool : pools_) {  // without a manager now, with one later
+        for (const std::optional<PoolPlan>* plan : {&pool.plan, &pool.next}) {
+            if (*plan) {
+                reopenOf(**plan);
+            }
+        }
+    }
     if (anyReopened) {
         log_->notice("access log file re-opened");
     }

@@ -21,7 +21,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr int kParallelLaunches = 4;
 constexpr std::size_t kMaxLeaving = 3;
 constexpr milliseconds kReadyDeadline{120'000};  // a preload of thousands of files takes its time
 constexpr milliseconds kGraceAfterDrain{5'000};  // for the manager's own TERM and KILL
@@ -57,14 +56,7 @@ void PoolSet::renew(Renewal renewal, const Limits& limits, OnSettled settled) {
             pool->name = plan.inputs.pool.name;
             pool->startedWallNs = wallNs();
         }
-        if (!pool->current) {
-            pool->plan = plan;
-        }
-        pool->restart.cancel();
-        if (!pool->paused) {
-            pool->renewing = true;
-            waiting_.push_back(std::move(plan));
-        }
+        queueRenewal(*pool, std::move(plan));
     }
     for (const std::string& name : renewal.paused) {
         if (Pool* pool = find(name)) {
@@ -73,6 +65,26 @@ void PoolSet::renew(Renewal renewal, const Limits& limits, OnSettled settled) {
     }
     launchNext();
     settleIfDone();
+}
+
+void PoolSet::queueRenewal(Pool& pool, PoolPlan plan) {
+    pool.restart.cancel();
+    pool.asleep.reset();
+    pool.waking = false;
+    if (!pool.current) {
+        pool.plan = plan;
+    }
+    if (pool.paused) {
+        return;
+    }
+    if (!pool.current && !pool.incoming && isLazy(pool)) {
+        sleep(pool);
+        ++report_.ready;
+        return;
+    }
+    pool.renewing = true;
+    pool.next = std::move(plan);
+    renewing_.push_back(pool.name);
 }
 
 void PoolSet::markUnwanted(const Renewal& renewal) {
@@ -84,6 +96,8 @@ void PoolSet::markUnwanted(const Renewal& renewal) {
         if (!wanted) {
             pool.plan.reset();
             pool.restart.cancel();
+            pool.asleep.reset();
+            pool.waking = false;
         }
     }
 }
@@ -92,6 +106,8 @@ void PoolSet::markUnwanted(const Renewal& renewal) {
 void PoolSet::pause(Pool& pool) {
     pool.paused = true;
     pool.restart.cancel();
+    pool.asleep.reset();
+    pool.waking = false;
     pool.renewing = true;
     if (pool.incoming) {  // after a crash
         pool.incoming->generation->kill();
@@ -120,24 +136,8 @@ milliseconds PoolSet::longestRenewal(std::size_t pools) {
 }
 
 bool PoolSet::hasRoomForRenewal() const {
-    return std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
-        return pool.leaving.size() < kMaxLeaving && !pool.incoming;
-    });
-}
-
-int PoolSet::launchesUnderWay() const {
-    return static_cast<int>(std::count_if(pools_.begin(), pools_.end(),
-                                          [](const Pool& pool) { return !!pool.incoming; }));
-}
-
-void PoolSet::launchNext() {
-    while (!waiting_.empty() && launchesUnderWay() < kParallelLaunches) {
-        PoolPlan plan = std::move(waiting_.front());
-        waiting_.pop_front();
-        if (Pool* pool = find(plan.inputs.pool.name)) {
-            launch(*pool, std::move(plan));
-        }
-    }
+    return std::all_of(pools_.begin(), pools_.end(),
+                       [](const Pool& pool) { return pool.leaving.size() < kMaxLeaving; });
 }
 
 void PoolSet::launch(Pool& pool, PoolPlan plan) {
@@ -213,7 +213,8 @@ void PoolSet::switchOver(Pool& pool) {
     }
     account_.replace(pool.name);
     shareRoom();
-    const bool renewed = std::exchange(pool.renewing, false);
+    const bool renewed = pool.renewing && !pool.next;
+    pool.renewing = pool.renewing && !renewed;
     report_.ready += renewed ? 1 : 0;
     launchNext();
     settleIfDone();
@@ -269,12 +270,12 @@ void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
     shareRoom();
     log_->error(fmt::format("[pool {}] the new manager did not start: {}{}", pool.name, why,
                             pool.current ? "; the old one goes on serving" : ""));
-    if (pool.renewing) {
+    if (pool.renewing && !pool.next) {
         pool.renewing = false;
         ++report_.failed;
         report_.failures[pool.name] = why;
     }
-    if (!pool.current && pool.plan) {
+    if (!pool.current && pool.plan && !pool.next) {
         scheduleRestart(pool);
     }
     launchNext();
@@ -282,7 +283,7 @@ void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
 }
 
 void PoolSet::settleIfDone() {
-    if (!settled_ || !waiting_.empty() ||
+    if (!settled_ ||
         std::any_of(pools_.begin(), pools_.end(), [](const Pool& pool) { return pool.renewing; })) {
         return;
     }
@@ -328,12 +329,7 @@ bool PoolSet::onDeath(pid_t pid, int status) {
         }
         const auto leaving = std::find_if(pool->leaving.begin(), pool->leaving.end(), is);
         if (leaving != pool->leaving.end()) {
-            if (pool->current) {
-                pool->current->generation->addTotals(leaving->generation->handOnRest());
-            }
-            if (pool->paused) {
-                scoreboard::addTotals(pool->carried, leaving->generation->handOnRest());
-            }
+            leavingDied(*pool, *leaving);
             pool->leaving.erase(leaving);
             if (pool->isOver()) {
                 pools_.erase(pool);
@@ -346,6 +342,18 @@ bool PoolSet::onDeath(pid_t pid, int status) {
     return false;
 }
 
+void PoolSet::leavingDied(Pool& pool, Incarnation& gone) {
+    const scoreboard::Totals rest = gone.generation->handOnRest();
+    if (pool.current) {
+        pool.current->generation->addTotals(rest);
+        return;
+    }
+    scoreboard::addTotals(pool.carried, rest);
+    if (pool.incoming && pool.incoming->generation->state() == Generation::State::starting) {
+        pool.incoming->generation->addTotals(rest);  // it has counted on from before this
+    }
+}
+
 void PoolSet::currentDied(Pool& pool, int status) {
     Generation& generation = *pool.current->generation;
     const std::uint64_t lived = monotonicNs() - generation.launchedNs();
@@ -355,12 +363,18 @@ void PoolSet::currentDied(Pool& pool, int status) {
     if (stopping_) {
         return;
     }
-    log_->warning(fmt::format("[pool {}] manager {} exited {} after {}.{:06} seconds from start",
-                              pool.name, pid, describeExit(status), lived / kNsPerSecond,
-                              lived % kNsPerSecond / 1000));
+    const bool slept = wentToSleep(pool, status, lived);
+    log_->write(
+        slept ? LogLevel::debug : LogLevel::warning,
+        fmt::format("[pool {}] manager {} exited {} after {}.{:06} seconds from start", pool.name,
+                    pid, describeExit(status), lived / kNsPerSecond, lived % kNsPerSecond / 1000));
     account_.suspend(pool.name);
     // A renewal that goes on brings this pool its new manager anyway.
     if (!pool.incoming && pool.plan && !pool.renewing) {
+        if (slept) {
+            pool.failures = 0;
+            return sleep(pool);
+        }
         if (lived > 10 * kNsPerSecond) {
             pool.failures = 0;
         }
@@ -378,10 +392,10 @@ void PoolSet::scheduleRestart(Pool& pool) {
     ++pool.failures;
     pool.restart = loop_->after(delay, [this, &pool] {
         pool.restart.cancel();
-        if (!pool.incoming && !pool.current && pool.plan && !stopping_) {
-            reopenAccount(*pool.plan);
-            launch(pool, *pool.plan);
+        if (pool.incoming || pool.current || !pool.plan || stopping_) {
+            return;
         }
+        isLazy(pool) ? sleep(pool) : wake(pool);
     });
 }
 
@@ -392,10 +406,9 @@ void PoolSet::drainAll(milliseconds deadline,
     stopping_ = true;
     drainDeadline_ = deadline;
     stopDeadlineNs_ = monotonicNs() + static_cast<std::uint64_t>(deadline.count()) * kNsPerMs;
-    waiting_.clear();
+    forgetLaunches();
     settled_ = nullptr;
     for (Pool& pool : pools_) {
-        pool.restart.cancel();
         const PoolPlan* plan = pool.current    ? &pool.current->plan
                                : pool.incoming ? &pool.incoming->plan
                                : pool.plan     ? &*pool.plan
@@ -445,10 +458,9 @@ void PoolSet::serveLast(Pool& pool, const manager::ControlMessage& message) {
 
 void PoolSet::terminateAll() {
     stopping_ = true;
-    waiting_.clear();
+    forgetLaunches();
     settled_ = nullptr;
     for (Pool& pool : pools_) {
-        pool.restart.cancel();
         pool.endsServing = false;
     }
     forEachGeneration([](Incarnation& incarnation) { incarnation.generation->terminate(); });

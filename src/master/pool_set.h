@@ -3,7 +3,8 @@
 // Owned by the master. A renewal launches a new generation for every pool on the same socket, a
 // few at a time; each pool switches by itself once its new generation is ready, and keeps the old
 // one when that fails. A manager that dies is replaced at once, with growing delay when it keeps
-// dying. Bounded: one incoming and a few leaving generations per pool.
+// dying. A lazy pool sleeps until a connection comes, and again when its manager has left. Bounded:
+// one incoming and a few leaving generations per pool.
 #pragma once
 
 #include <chrono>
@@ -79,7 +80,9 @@ class PoolSet {
     /// The process in force; nothing while there is none.
     [[nodiscard]] std::optional<pid_t> managerOf(const std::string& name) const;
     [[nodiscard]] bool isPaused(const std::string& name) const;
-    /// Of the generation in force; nothing while there is none.
+    /// It is lazy, and waits for a connection without any process.
+    [[nodiscard]] bool isAsleep(const std::string& name) const;
+    /// Of the generation in force, or what a lazy pool has counted; nothing while there is none.
     [[nodiscard]] std::optional<scoreboard::PoolSnapshot> snapshotOf(const std::string& name) const;
 
     struct Leaving {
@@ -89,7 +92,7 @@ class PoolSet {
     /// One pool as an operator sees it.
     struct View {
         std::string name;
-        const char* state = "";          ///< serving, starting, renewing, paused or failed
+        const char* state = "";  ///< serving, starting, renewing, sleeping, paused or failed
         const PoolPlan* plan = nullptr;  ///< borrowed until the next change
         std::optional<pid_t> manager;
         std::optional<scoreboard::PoolSnapshot> snapshot;
@@ -127,11 +130,18 @@ class PoolSet {
     [[nodiscard]] std::size_t sharedMemory() const;
 
   private:
+    static constexpr std::size_t kParallelLaunches = 4;
+
     struct Incarnation {
         PoolPlan plan;
         std::unique_ptr<Generation> generation;
         EventLoop::Watch deadline;                ///< not ready, or not gone, in time
         std::optional<std::uint64_t> deadlineNs;  ///< of one that leaves
+    };
+    /// Nothing runs; the first connection starts a manager.
+    struct Sleep {
+        EventLoop::Watch connections;
+        EventLoop::Watch statusConnections;
     };
     struct Pool {
         std::string name;
@@ -140,11 +150,14 @@ class PoolSet {
         std::optional<Incarnation> incoming;
         std::list<Incarnation> leaving;
         std::optional<PoolPlan> plan;  ///< what a restart uses; empty: the pool is to go
-        scoreboard::Totals carried;    ///< what a manager that died had counted
+        std::optional<PoolPlan> next;  ///< of the renewal that goes on, not launched yet
+        scoreboard::Totals carried;    ///< what managers that are gone had counted
         bool renewing = false;         ///< part of the renewal that goes on
         bool endsServing = false;      ///< the service stops once its incoming one has served
         bool paused = false;           ///< has a plan, and no generation on purpose
-        int failures = 0;              ///< starts that failed or died young, in a row
+        bool waking = false;           ///< its manager is to start, when it is its turn
+        std::optional<Sleep> asleep;
+        int failures = 0;  ///< starts that failed or died young, in a row
         EventLoop::Watch restart;
 
         /// It is to go and nothing of it is left.
@@ -160,7 +173,7 @@ class PoolSet {
     void pause(Pool& pool);
     void pausedIfGone(Pool& pool);
     void sendLogs(Incarnation& incarnation);
-    void launchNext();
+    void queueRenewal(Pool& pool, PoolPlan plan);
     void launch(Pool& pool, PoolPlan plan);
     void onMessage(Pool& pool, Generation& generation, const manager::ControlMessage& message);
     void switchOver(Pool& pool);
@@ -170,12 +183,25 @@ class PoolSet {
     static void killAt(EventLoop& loop, Incarnation& leaving, std::uint64_t deadlineNs);
     void incomingFailed(Pool& pool, const std::string& why);
     void currentDied(Pool& pool, int status);
+    void leavingDied(Pool& pool, Incarnation& gone);
     Result<void> reopen(UniqueFd& log, const std::string& failure, const std::string& path);
     void scheduleRestart(Pool& pool);
-    [[nodiscard]] int launchesUnderWay() const;
     void settleIfDone();
     void drain(Pool& pool, bool ours);
     void serveLast(Pool& pool, const manager::ControlMessage& message);
+
+    // Lazy pools, and whose turn it is to start.
+    [[nodiscard]] static bool isLazy(const Pool& pool);
+    [[nodiscard]] static bool wentToSleep(const Pool& pool, int status, std::uint64_t lived);
+    [[nodiscard]] static scoreboard::PoolSnapshot restingSnapshot(const Pool& pool);
+    [[nodiscard]] static std::optional<scoreboard::PoolSnapshot> snapshotOf(const Pool& pool);
+    void sleep(Pool& pool);
+    void wake(Pool& pool);
+    [[nodiscard]] bool mayLaunch() const;
+    Pool* nextToWake();
+    Pool* nextToRenew();
+    void launchNext();
+    void forgetLaunches();
 
     // process.max.
     void openAccounts(const std::vector<PoolPlan>& plans, int processMax);
@@ -205,7 +231,9 @@ class PoolSet {
     ProcessAccount account_;
     Traces traces_;
     std::list<Pool> pools_;
-    std::deque<PoolPlan> waiting_;  ///< plans not launched yet
+    std::deque<std::string> waking_;    ///< pools whose managers start when it is their turn
+    std::deque<std::string> renewing_;  ///< … those of the renewal, after them
+    EventLoop::Watch launchWatch_;
     OnSettled settled_;
     Report report_;
     std::chrono::milliseconds drainDeadline_{0};

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
+#include "base/listen_address.h"
 #include "master/orphans.h"
 #include "master/pool_set.h"
 
@@ -41,10 +43,40 @@ bool PoolSet::isPaused(const std::string& name) const {
     return pool != nullptr && pool->paused;
 }
 
+bool PoolSet::isAsleep(const std::string& name) const {
+    const Pool* pool = find(name);
+    return pool != nullptr && pool->asleep;
+}
+
 std::optional<scoreboard::PoolSnapshot> PoolSet::snapshotOf(const std::string& name) const {
     const Pool* pool = find(name);
-    return pool != nullptr && pool->current ? std::optional(pool->current->generation->observe())
-                                            : std::nullopt;
+    return pool != nullptr ? snapshotOf(*pool) : std::nullopt;
+}
+
+std::optional<scoreboard::PoolSnapshot> PoolSet::snapshotOf(const Pool& pool) {
+    if (pool.current) {
+        return pool.current->generation->observe();
+    }
+    return isLazy(pool) ? std::optional(restingSnapshot(pool)) : std::nullopt;
+}
+
+/// What a pool without a manager, and so without a scoreboard, would show.
+scoreboard::PoolSnapshot PoolSet::restingSnapshot(const Pool& pool) {
+    const config::PoolSettings& settings = pool.plan->inputs.pool;
+    scoreboard::PoolSnapshot snapshot;
+    snapshot.name = pool.name;
+    snapshot.processManager = static_cast<std::uint32_t>(settings.pm);
+    snapshot.startedWallNs = pool.startedWallNs;
+    snapshot.takenNs = monotonicNs();
+    snapshot.takenWallNs = wallNs();
+    snapshot.totals = pool.carried;
+    snapshot.maxChildren = static_cast<std::uint32_t>(settings.maxChildren);
+    snapshot.consistent = true;
+    if (const auto queue = listenQueue(pool.plan->listener)) {
+        snapshot.listenPending = queue->pending;
+        snapshot.listenLimit = queue->limit;
+    }
+    return snapshot;
 }
 
 const char* PoolSet::stateOf(const Pool& pool) {
@@ -54,7 +86,10 @@ const char* PoolSet::stateOf(const Pool& pool) {
     if (pool.current) {
         return pool.incoming ? "renewing" : "serving";
     }
-    return pool.incoming ? "starting" : "failed";
+    if (pool.asleep) {
+        return "sleeping";
+    }
+    return pool.incoming || pool.waking ? "starting" : "failed";
 }
 
 std::vector<PoolSet::View> PoolSet::views() const {
@@ -70,8 +105,8 @@ std::vector<PoolSet::View> PoolSet::views() const {
         view.failures = pool.failures;
         if (pool.current) {
             view.manager = pool.current->generation->pid();
-            view.snapshot = pool.current->generation->observe();
         }
+        view.snapshot = snapshotOf(pool);
         for (const Incarnation& leaving : pool.leaving) {
             view.leaving.push_back(
                 {leaving.generation->pid(), leaving.generation->observe().active});

@@ -72,6 +72,11 @@ void ProcessAccount::open(const std::vector<Wish>& wishes) {
     noteShortage();
 }
 
+bool ProcessAccount::isOpen(const std::string& pool) const {
+    return std::any_of(pools_.begin(), pools_.end(),
+                       [&](const Pool& each) { return each.name == pool && each.incoming; });
+}
+
 int ProcessAccount::held(const std::string& pool, Side side) const {
     const auto found = std::find_if(pools_.begin(), pools_.end(),
                                     [&](const Pool& each) { return each.name == pool; });

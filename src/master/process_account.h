@@ -34,6 +34,8 @@ class ProcessAccount {
     /// limit allows, then the free room is given out in the order of the wishes, as php-fpm does.
     /// What is missing counts as asked for.
     void open(const std::vector<Wish>& wishes);
+    /// A new generation of the pool has an account.
+    [[nodiscard]] bool isOpen(const std::string& pool) const;
     [[nodiscard]] int held(const std::string& pool, Side side) const;
 
     void ask(const std::string& pool, Side side, std::uint32_t more);

@@ -147,7 +147,8 @@ void Master::chooseFromFiles(std::vector<PoolPlan> plans, const ReloadOrder& ord
             outcome_.pools[name] = "added";
         } else if (staysPaused(name, order)) {
             outcome_.pools[name] = "paused";
-        } else if (order.everything || !manager || changeOf(*running, *manager, plan)) {
+        } else if (order.everything || (!manager && !pools_.isAsleep(name)) ||
+                   changeOf(*running, manager, plan)) {
             outcome_.pools[name] = "renewed";
         } else {
             outcome_.pools[name] = "unchanged";

@@ -72,6 +72,8 @@ const std::vector<Row> kPoolRows = {
     {"pm.max_spawn_rate", "16", "16", "x", kNumber},
     {"early_hints", "yes", "yes", "maybe", kTruth},
     {"pm.process_idle_timeout", "20s", "20", "20S", kUnit},
+    {"pm.manager", "lazy\npm = ondemand", "lazy", "late", "invalid value"},
+    {"pm.manager_idle_timeout", "2m", "120s", "soon", kUnit},
     {"pm.max_requests", "500", "500", "x", kNumber},
     {"pm.max_requests_jitter", "50", "50", "x", kNumber},
     {"pm.max_lifetime", "2h", "7200s", "1y", kUnit},

@@ -48,6 +48,9 @@ TEST_F(ProcessChecks, every_rule_has_its_text_and_place) {
         {kOndemand + "pm.process_idle_timeout = 0\n",
          "ALERT: [pool w] pm.process_idle_timeout(0s) must be greater than 0s | '0' at "
          "[m.conf:5], expected at least 1 second"},
+        {kDynamic + "pm.manager = lazy\n",
+         "ERROR: [pool w] pm.manager = lazy needs pm = ondemand | 'lazy' at [m.conf:8], 'dynamic' "
+         "at [m.conf:3]"},
     });
 }
 
