@@ -258,6 +258,14 @@ void PoolSet::killAt(EventLoop& loop, Incarnation& leaving, std::uint64_t deadli
 }
 
 void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
+    if (pool.incoming && !pool.current) {
+        // Its workers may have served before it said that it was ready; or it never heard from
+        // where to count on.
+        const scoreboard::Totals counted = pool.incoming->generation->totals();
+        if (counted.requests > pool.carried.requests) {
+            pool.carried = counted;
+        }
+    }
     pool.incoming.reset();
     if (stopping_) {
         return;
