@@ -106,7 +106,6 @@ EventLoop::Watch EventLoop::after(std::chrono::milliseconds delay, Callback call
 }
 
 void EventLoop::run() {
-    core_->stopping = false;
     while (!core_->stopping) {
         core_->dispatching = true;
         const int outcome = event_base_loop(core_->base, EVLOOP_ONCE);
@@ -116,6 +115,7 @@ void EventLoop::run() {
             return;  // nothing left to wait for, or the kernel refuses: the caller ends
         }
     }
+    core_->stopping = false;
 }
 
 void EventLoop::stop() {

@@ -55,7 +55,7 @@ class EventLoop {
     [[nodiscard]] Watch every(std::chrono::milliseconds period, Callback callback);
     [[nodiscard]] Watch after(std::chrono::milliseconds delay, Callback callback);
 
-    /// Runs until stop(). Blocks.
+    /// Runs until stop(), which may come before. Blocks.
     void run();
     void stop();
 

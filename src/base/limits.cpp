@@ -12,6 +12,8 @@ auto resourceOf(Limited what) {
     return what == Limited::files ? RLIMIT_NOFILE : RLIMIT_CORE;
 }
 
+rlim_t softBefore = 0;  ///< of open files, before raiseOwnFileLimit(); 0: it was not raised
+
 rlim_t kernelValue(int value) {
     return value == kNoLimit ? RLIM_INFINITY : static_cast<rlim_t>(value);
 }
@@ -31,7 +33,11 @@ Result<void> apply(Limited what, const rlimit& limit, int value) {
 }  // namespace
 
 Result<void> setLimit(Limited what, int value) {
-    return apply(what, {kernelValue(value), kernelValue(value)}, value);
+    auto set = apply(what, {kernelValue(value), kernelValue(value)}, value);
+    if (set && what == Limited::files) {
+        softBefore = 0;
+    }
+    return set;
 }
 
 Result<void> allowLimit(Limited what, int value) {
@@ -66,6 +72,30 @@ void raiseFileLimit(unsigned long files) {
         limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, files);
         ::setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+void raiseOwnFileLimit(unsigned long files) {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const rlim_t wanted = std::min<rlim_t>(files, limit.rlim_max);
+    if (wanted <= limit.rlim_cur) {
+        return;
+    }
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = wanted;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) == 0 && softBefore == 0) {
+        softBefore = before;
+    }
+}
+
+void lowerOwnFileLimit() noexcept {
+    if (softBefore == 0) {
+        return;
+    }
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = softBefore;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int priority() {

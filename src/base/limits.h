@@ -32,6 +32,12 @@ void restoreFileLimits(const FileLimits& limits);
 /// a manager needs descriptors for its workers' pipes whatever its pool's scripts are allowed.
 void raiseFileLimit(unsigned long files);
 
+/// Raises the soft limit to `files`, as far as the hard one goes, for this process alone: what it
+/// executes by execChild() gets the limit there was before. setLimit() ends that.
+void raiseOwnFileLimit(unsigned long files);
+/// In a child, before the exec; async-signal-safe.
+void lowerOwnFileLimit() noexcept;
+
 /// The nice value of this process: -20 (first) … 19.
 [[nodiscard]] int priority();
 /// Lower values than the present one need privileges. The error is the kernel's.

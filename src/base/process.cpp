@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/limits.h"
 #include "base/signals.h"
 
 namespace muster {
@@ -58,6 +59,7 @@ Result<pid_t> execChild(const std::string& program, const std::vector<std::strin
             keep.push_back(entry.theirs);
         }
         closeAllExcept(std::move(keep));
+        lowerOwnFileLimit();
         unblockAllSignals();
         ::execve(program.c_str(), argv.data(), environ);
         return 127;

@@ -10,6 +10,7 @@
 #include "log/access_format.h"
 #include "master/identities.h"
 #include "master/pool_changes.h"
+#include "master/process_limits.h"
 
 namespace muster::master {
 namespace {
@@ -258,6 +259,7 @@ std::optional<Prepared> prepare(const Invocation& invocation, log::ErrorLog& log
     }
     bool processed = outcome.processed;
     if (processed) {
+        makeRoomForPools(outcome.configuration.pools.size());
         const std::string ini = iniState(invocation.line);
         for (const config::PoolSettings& pool : outcome.configuration.pools) {
             auto plan = planPool(invocation, global, pool, log, files);

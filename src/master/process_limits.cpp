@@ -14,6 +14,13 @@ Result<void> applyGlobalLimits(const config::GlobalSettings& global) {
     return global.rlimitCore != 0 ? setLimit(Limited::core, global.rlimitCore) : Result<void>{};
 }
 
+void makeRoomForPools(std::size_t pools) {
+    constexpr std::size_t kForTheMaster = 128;
+    // Two sockets, two logs, channels of the generation in force and of some that leave; all twice.
+    constexpr std::size_t kForAPool = 16;
+    raiseOwnFileLimit(kForTheMaster + kForAPool * pools);
+}
+
 Result<void> applyGlobalPriority(const config::GlobalSettings& global, bool runsAsRoot,
                                  log::ErrorLog& log) {
     if (!global.processPriority) {
