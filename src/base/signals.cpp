@@ -97,7 +97,8 @@ SignalBlock::~SignalBlock() {
 void resetSignals() {
     struct sigaction action {};
     action.sa_handler = SIG_DFL;
-    for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD}) {
+    for (const int signal :
+         {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD, SIGALRM}) {
         ::sigaction(signal, &action, nullptr);
     }
     action.sa_handler = SIG_IGN;

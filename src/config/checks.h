@@ -57,6 +57,9 @@ void checkMaxSpare(CheckContext& context);
 void checkSpawnRate(CheckContext& context);
 void checkOndemand(CheckContext& context);
 void checkManagerLife(CheckContext& context);
+void checkQueueLimit(CheckContext& context);
+void checkQueueTimeout(CheckContext& context);
+void checkQueueRetryAfter(CheckContext& context);
 
 // address_checks.cpp
 void checkListen(CheckContext& context);

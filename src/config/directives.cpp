@@ -165,6 +165,17 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"pm.max_memory", Scope::pool, Type::bytes, &P::maxMemory, "0", kBytes,
      "A worker that has more memory than this for itself alone after a request is replaced by a "
      "fresh one. 0: never.", nullptr, DumpStyle::ownDirective},
+    {"pm.queue_limit", Scope::pool, Type::integer, &P::queueLimit, "0", kNumber,
+     "Requests that may wait for a worker. While all are busy and the pool cannot grow the pool's "
+     "manager accepts connections itself, keeps them in order, drops those whose client has left, "
+     "answers ping and status, and answers whoever comes beyond this number with 503. 0: requests "
+     "wait in the kernel's queue, as under php-fpm.", checkQueueLimit, DumpStyle::ownDirective},
+    {"pm.queue_timeout", Scope::pool, Type::seconds, &P::queueTimeout, "0", kTime,
+     "How long a request may wait for a worker before it is answered with 503 (pm.queue_limit). "
+     "0: as long as its client does.", checkQueueTimeout, DumpStyle::ownDirective},
+    {"pm.queue_retry_after", Scope::pool, Type::seconds, &P::queueRetryAfter, "1s", kTime,
+     "Seconds that the header Retry-After of those answers names.", checkQueueRetryAfter,
+     DumpStyle::ownDirective},
     {"pm.recycle_after_fatal", Scope::pool, Type::boolean, &P::recycleAfterFatal, "yes", kYesNo,
      "Replace a worker whose request ran out of memory: PHP stops wherever it is then, and what it "
      "leaves half done could reach the next request.", nullptr, DumpStyle::ownDirective},

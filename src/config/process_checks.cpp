@@ -136,6 +136,36 @@ void checkSpawnRate(CheckContext& context) {
     }
 }
 
+void checkQueueLimit(CheckContext& context) {
+    constexpr int kMost = 100'000;
+    const int limit = context.pool->queueLimit;
+    if (limit < 0 || limit > kMost) {
+        context.report(LogLevel::alert, "pm.queue_limit must be a number from 0 to 100000",
+                       context.found("pm.queue_limit", limit) +
+                           ", expected 0 (no queue) or the number of requests that may wait");
+    }
+}
+
+void checkQueueTimeout(CheckContext& context) {
+    const int timeout = context.pool->queueTimeout;
+    if (timeout < 0) {
+        context.report(LogLevel::alert, "pm.queue_timeout must not be negative",
+                       context.found("pm.queue_timeout", timeout) +
+                           ", expected 0 (no limit) or a time such as 5s");
+    } else if (timeout > 0 && context.pool->queueLimit == 0 && !context.failed("pm.queue_limit")) {
+        context.report(LogLevel::warning, "pm.queue_timeout has no effect without pm.queue_limit",
+                       context.found("pm.queue_timeout", timeout));
+    }
+}
+
+void checkQueueRetryAfter(CheckContext& context) {
+    const int seconds = context.pool->queueRetryAfter;
+    if (seconds < 1) {
+        context.report(LogLevel::alert, "pm.queue_retry_after must be a positive value",
+                       context.found("pm.queue_retry_after", seconds) + ", expected at least 1s");
+    }
+}
+
 void checkOndemand(CheckContext& context) {
     constexpr int kLeastBacklog = -1;
     const int timeout = context.pool->processIdleTimeout;

@@ -341,6 +341,27 @@ int Children::wakeFree(int count, std::uint64_t nowNs, bool more) {
     return told;
 }
 
+Children::Free Children::free() const {
+    Free free;
+    for (const Child& child : children_) {
+        const Stage stage = stageOf(child);
+        if (!child.toldToLeave) {
+            free.idle += stage == Stage::idle ? 1 : 0;
+            free.waiting += stage == Stage::keepAlive ? 1 : 0;
+            free.starting += stage == Stage::starting ? 1 : 0;
+        }
+    }
+    return free;
+}
+
+void Children::wakeIdle() {
+    for (const Child& child : children_) {
+        if (stageOf(child) == Stage::idle) {
+            ::kill(child.pid, worker::kLookSignal);
+        }
+    }
+}
+
 void Children::insistOnLeaving(std::uint64_t nowNs) {
     constexpr std::uint64_t kPatienceNs = 5 * kNsPerSecond;
     for (Child& child : children_) {

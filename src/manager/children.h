@@ -113,6 +113,15 @@ class Children {
     /// those that wait on a connection. How many were told. With `more` those that were told a
     /// moment ago are left out: they are on their way.
     int wakeFree(int count, std::uint64_t nowNs, bool more);
+    /// Workers that could take a connection, or soon can.
+    struct Free {
+        int idle = 0;
+        int waiting = 0;  ///< for bytes of a request, on a connection they would give away
+        int starting = 0;
+    };
+    [[nodiscard]] Free free() const;
+    /// Has those that are idle look at the flags.
+    void wakeIdle();
     /// Tells the idle worker with the oldest start to leave; with `idleForSeconds` only when that
     /// one has been idle for longer (spec lifecycle §5.4: whole seconds of the clock, strictly).
     void retireOldestIdle(std::uint64_t nowNs, std::optional<int> idleForSeconds);

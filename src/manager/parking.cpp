@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -49,12 +50,6 @@ bool isKnown(const worker::ParkedConnection& parked) {
 
 Result<void> send(MessageChannel& channel, const worker::ParkedConnection& parked) {
     return worker::sendParked(channel, parked.connection.get(), parked.head.get(), parked.facts);
-}
-
-bool isFull(const Error& error) {
-    // ETOOMANYREFS: so many descriptors are on their way already.
-    return error.code.value() == EAGAIN || error.code.value() == ETOOMANYREFS ||
-           error.code.value() == ENOBUFS || error.code.value() == ENOMEM;
 }
 
 }  // namespace
@@ -150,24 +145,30 @@ std::size_t Parking::readyCount() const {
     return ready_.size() + queued();
 }
 
+std::deque<worker::ParkedConnection> Parking::takeReady() {
+    return std::exchange(ready_, {});
+}
+
+bool Parking::offer(const worker::ParkedConnection& parked) {
+    if (const auto sent = send(*queue_.ours, parked); !sent && worker::isFull(sent.error())) {
+        return false;
+    }
+    if (messageCost_ == 0) {
+        // All messages are of one size, so what the first one costs is what each costs.
+        ::ioctl(queue_.ours->fd(), SIOCOUTQ, &messageCost_);
+    }
+    return true;
+}
+
 void Parking::fillQueue() {
     std::size_t inQueue = ready_.empty() ? 0 : queued();
-    while (!ready_.empty() && inQueue < kQueueLength) {
-        if (const auto sent = send(*queue_.ours, ready_.front()); !sent) {
-            if (isFull(sent.error())) {
-                return;
-            }
-        }
+    while (!ready_.empty() && inQueue < kQueueLength && offer(ready_.front())) {
         ready_.pop_front();
         ++inQueue;
-        if (messageCost_ == 0) {
-            // All messages are of one size, so what the first one costs is what each costs.
-            ::ioctl(queue_.ours->fd(), SIOCOUTQ, &messageCost_);
-        }
     }
 }
 
-void Parking::recall() {
+std::deque<worker::ParkedConnection> Parking::recall() {
     ReceivedMessage message;
     std::deque<worker::ParkedConnection> earlier;
     for (;;) {
@@ -179,21 +180,26 @@ void Parking::recall() {
             earlier.push_back(std::move(*parked));
         }
     }
+    return earlier;
+}
+
+void Parking::recallToReady() {
+    std::deque<worker::ParkedConnection> earlier = recall();
     ready_.insert(ready_.begin(), std::make_move_iterator(earlier.begin()),
                   std::make_move_iterator(earlier.end()));
 }
 
 Result<void> Parking::handOn(MessageChannel& heir) {
-    recall();
+    recallToReady();
     while (!ready_.empty()) {
         if (const auto sent = send(heir, ready_.front()); !sent) {
-            return isFull(sent.error()) ? Result<void>() : sent;
+            return worker::isFull(sent.error()) ? Result<void>() : sent;
         }
         ready_.pop_front();
     }
     while (!waiting_.empty()) {
         if (const auto sent = send(heir, waiting_.front().parked); !sent) {
-            return isFull(sent.error()) ? Result<void>() : sent;
+            return worker::isFull(sent.error()) ? Result<void>() : sent;
         }
         remove(waiting_.begin());
     }
@@ -223,7 +229,7 @@ void Parking::clear() {
     while (!waiting_.empty()) {
         remove(waiting_.begin());
     }
-    recall();
+    recallToReady();
     ready_.clear();
     sweepWatch_.cancel();
 }

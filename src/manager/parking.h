@@ -51,6 +51,16 @@ class Parking {
     [[nodiscard]] std::size_t readyCount() const;
     [[nodiscard]] bool empty() const { return waiting_.empty() && readyCount() == 0; }
 
+    // For a manager that keeps its own order of those that wait (Overload):
+    /// Everything that is ready and not in the queue.
+    [[nodiscard]] std::deque<worker::ParkedConnection> takeReady();
+    /// Puts one into the queue; it stays the caller's, too. False when it does not fit now.
+    [[nodiscard]] bool offer(const worker::ParkedConnection& parked);
+    /// What workers have not taken from the queue yet.
+    [[nodiscard]] std::size_t queued() const;
+    /// Takes the queue's content back.
+    [[nodiscard]] std::deque<worker::ParkedConnection> recall();
+
     /// Takes the queue's content back and sends everything to `heir`, the ready ones first. What
     /// did not fit stays; fails when the heir is gone.
     Result<void> handOn(MessageChannel& heir);
@@ -72,8 +82,7 @@ class Parking {
     void remove(Places::iterator place);
     void makeRoom();
     void sweep();
-    void recall();
-    [[nodiscard]] std::size_t queued() const;
+    void recallToReady();
 
     EventLoop* loop_;
     ParkingLimits limits_;

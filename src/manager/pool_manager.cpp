@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "manager/live_trace.h"
@@ -32,8 +34,10 @@ ParkingLimits parkingLimits(const config::PoolSettings& pool) {
 
 std::size_t descriptorsFor(const config::PoolSettings& pool) {
     const std::size_t status = pool.statusListen.empty() ? 0 : StatusListener::kMaxConnections;
+    const auto line = static_cast<std::size_t>(std::max(pool.queueLimit, 0));
     const std::size_t workers = static_cast<std::size_t>(pool.maxChildren) + standbySlots(pool);
-    return 64 + 5 * workers + status + Lingering::kMaxConnections;
+    return 64 + 5 * workers + status + Lingering::kMaxConnections +
+           (line == 0 ? 0 : line + Overload::kMaxAnswering);
 }
 
 PoolManager::PoolManager(const Parts& parts)
@@ -54,6 +58,7 @@ PoolManager::PoolManager(const Parts& parts)
                },
            .retires = [this](Child& child,
                              const worker::Retirement& what) { heardRetirement(child, what); }}),
+      overload_(overloadParts()),
       slowLog_(*parts.inputs, *parts.workers->runtime, *parts.log, parts.slowLogFd),
       timeouts_({.loop = parts.loop,
                  .children = &children_,
@@ -70,6 +75,10 @@ ManagerExit PoolManager::run() {
     signalWatch_ = loop.whenReadable(parts_.signals->fd(), [this] { onSignals(); });
     channelWatch_ = loop.whenReadable(parts_.channel->fd(), [this] { onChannel(); });
     wakeWatch_ = loop.whenReadable(parts_.workers->wakeFd, [this] { onWake(); });
+    if (const auto started = overload_.start(); !started) {
+        parts_.log->error(poolPrefix() + started.error().text());
+        return ManagerExit::cannotStart;
+    }
     if (!sendControl(*parts_.channel, {.type = MessageType::loaded})) {
         return ManagerExit::cannotStart;  // the master is gone already
     }
@@ -179,21 +188,30 @@ void PoolManager::onMessage(const ControlMessage& message, ReceivedMessage& rece
 void PoolManager::onWake() {
     eventfd_t count = 0;
     ::eventfd_read(parts_.workers->wakeFd, &count);
+    if (overload_.isLinedUp()) {
+        handOut();  // to whoever has asked
+    }
     if (isServing()) {
         settleRecycling();
+    }
+    if (isServing() && (!overload_.isLinedUp() || children_.count() < pool_.maxChildren)) {
         look();
     }
 }
 
 void PoolManager::onListenerReadable() {
     if (isServing()) {
-        look();
+        if (!overload_.isLinedUp() || children_.count() < pool_.maxChildren) {
+            look();
+        }
+        overload_.onListener();
     }
 }
 
 void PoolManager::onTick() {
     children_.tickOutputs(monotonicNs());
     refusals_.tick();
+    overload_.tick();
     if (!isServing()) {
         return;
     }
@@ -204,6 +222,7 @@ void PoolManager::onTick() {
     logLoad(load);
     carryOut(decideTick(pool_, load, scaling_), load);
     returnRoom();
+    watchDoor();
     writeCommands();
     // Workers keep the hint in step; killed ones cannot. A wrong correction lasts one tick.
     parts_.workers->segment->header().hints.idle.store(load.idle, std::memory_order_relaxed);
@@ -285,6 +304,7 @@ void PoolManager::drain(DrainMode mode, milliseconds deadline) {
     phase_ = Phase::draining;
     drainMode_ = mode;
     status_.stopListening();
+    overload_.stopAccepting();
     listenWatch_.cancel();
     respawnWatch_.cancel();
     startWatch_.cancel();
@@ -309,9 +329,11 @@ void PoolManager::giveUpDrain() {
         writeCommands();
         lastOrders_.end();
     }
+    overload_.refuseAll();
+    overload_.clear();
     parking_.clear();
     lingering_.clear();
-    status_.clear();
+    status_.connections().clear();
     endWorkers(kEscalation);
     finishIfEmpty();
 }
@@ -332,13 +354,14 @@ void PoolManager::terminate() {
     phase_ = Phase::terminating;
     lastOrders_.end();
     status_.stopListening();
-    status_.clear();
+    status_.connections().clear();
     listenWatch_.cancel();
     respawnWatch_.cancel();
     startWatch_.cancel();
     drainWatch_.cancel();
     deadlineWatch_.cancel();
     passOnWatch_.cancel();
+    overload_.clear();
     parking_.clear();
     lingering_.clear();
     writeCommands();
@@ -361,11 +384,13 @@ void PoolManager::finishIfEmpty() {
         lastOrders_.goOn(monotonicNs())) {
         return;
     }
-    if (parking_.empty()) {
-        if (status_.empty() && lingering_.empty()) {
+    if (parking_.empty() && waitingCount() == 0) {
+        if (status_.connections().empty() && lingering_.empty() && overload_.empty()) {
             parts_.loop->stop();
         }
-    } else if (!passesOn() && parking_.readyCount() > 0 && !forkOne(LogLevel::debug)) {
+    } else if (!passesOn() && waitingCount() > 0 && !forkOne(LogLevel::debug)) {
+        overload_.refuseAll();
+        overload_.clear();
         parking_.clear();
         finishIfEmpty();
     }
@@ -374,7 +399,8 @@ void PoolManager::finishIfEmpty() {
 /// Something is here, or will be, that this process is needed for.
 bool PoolManager::isBusy() const {
     return !children_.empty() || missing_ > 0 || !parking_.empty() || !lingering_.empty() ||
-           !status_.empty() || !predecessors_.empty() || heir_.fd() >= 0;
+           !status_.connections().empty() || !overload_.empty() || !predecessors_.empty() ||
+           heir_.fd() >= 0;
 }
 
 // Who connects from now on waits in the kernel's queue until the master, which has the socket, too,

@@ -18,6 +18,7 @@
 #include "manager/inputs.h"
 #include "manager/last_orders.h"
 #include "manager/lingering.h"
+#include "manager/overload.h"
 #include "manager/parking.h"
 #include "manager/protocol.h"
 #include "manager/refusal_log.h"
@@ -105,9 +106,16 @@ class PoolManager {
     [[nodiscard]] bool mayStandBy() const;
     [[nodiscard]] bool succeed(const Departure& departure);
 
-    // The status listener.
+    // What the manager answers itself.
     [[nodiscard]] StatusListener::Parts statusParts();
-    void statusAtRest();
+    [[nodiscard]] Overload::Parts overloadParts();
+    [[nodiscard]] std::string answerStatus(const fastcgi::Params& params);
+    void answersAtRest();
+
+    // Nobody is idle.
+    void watchDoor();
+    [[nodiscard]] bool needsDoor();
+    [[nodiscard]] std::size_t waitingCount() const;
 
     // Parked connections.
     void heardParked(worker::ParkedConnection parked);
@@ -128,6 +136,7 @@ class PoolManager {
     RefusalLog refusals_;
     StatusListener status_;
     Children children_;
+    Overload overload_;
     SlowLog slowLog_;
     RequestTimeouts timeouts_;
     struct Predecessor {

@@ -249,9 +249,11 @@ PoolLoad PoolManager::observe() {
     PoolLoad load = children_.load();
     if (const auto queue = listenQueue(parts_.workers->listenFd)) {
         load.pending = static_cast<int>(std::min(queue->pending, 1'000'000U));
-        pen_.setListenQueue(queue->pending, queue->limit);
+        // Whoever waits for a worker waits there, wherever the manager keeps him meanwhile.
+        const auto inLine = static_cast<std::uint32_t>(overload_.depth());
+        pen_.setListenQueue(queue->pending + inLine, queue->limit);
     }
-    load.pending += static_cast<int>(parking_.readyCount());
+    load.pending += static_cast<int>(waitingCount());
     pen_.noteActive(static_cast<std::uint32_t>(load.running - load.idle - load.starting));
     return load;
 }
@@ -259,6 +261,7 @@ PoolLoad PoolManager::observe() {
 void PoolManager::look() {
     const PoolLoad load = observe();
     carryOut(decideDemand(pool_, load, scaling_), load);
+    watchDoor();
     writeCommands();
 }
 
@@ -312,7 +315,9 @@ std::uint32_t PoolManager::drainingCommand() const {
 void PoolManager::writeCommands() {
     auto& commands = parts_.workers->segment->header().commands;
     std::int32_t wakeAt = 0;
-    if (pool_.pm == config::ProcessManager::fixed) {
+    if (overload_.isOn() && pool_.pm != config::ProcessManager::ondemand) {
+        wakeAt = listenWatch_ ? scoreboard::kNeverWake : 0;
+    } else if (pool_.pm == config::ProcessManager::fixed) {
         wakeAt = scoreboard::kNoHints;
     } else if (children_.count() >= pool_.maxChildren) {
         wakeAt = scoreboard::kNeverWake;
@@ -320,8 +325,8 @@ void PoolManager::writeCommands() {
     commands.wakeAtIdle.store(wakeAt, std::memory_order_relaxed);
     // Ours to say, but a worker may have scribbled here: said again on every look.
     commands.draining.store(drainingCommand(), std::memory_order_seq_cst);
-    commands.handOvers.store(static_cast<std::uint32_t>(parking_.readyCount()),
-                             std::memory_order_seq_cst);
+    commands.lineUp.store(overload_.isLinedUp() ? 1 : 0, std::memory_order_seq_cst);
+    commands.handOvers.store(static_cast<std::uint32_t>(waitingCount()), std::memory_order_seq_cst);
 }
 
 }  // namespace muster::manager

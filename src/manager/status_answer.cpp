@@ -4,10 +4,8 @@
 #include "worker/pages.h"
 
 namespace muster::manager {
-namespace {
 
-/// As the runtime would see it, for scripts that are no files: without a script there is no URI.
-RequestInfo infoOf(const fastcgi::Params& params) {
+RequestInfo requestInfoOf(const fastcgi::Params& params) {
     RequestInfo info;
     info.method = params.get("REQUEST_METHOD");
     info.query = params.get("QUERY_STRING");
@@ -17,12 +15,10 @@ RequestInfo infoOf(const fastcgi::Params& params) {
     return info;
 }
 
-}  // namespace
-
 std::string statusAnswer(const config::PoolSettings& pool, const fastcgi::Params& params,
                          const PageSettings& settings,
                          const std::function<scoreboard::PoolSnapshot()>& snapshot) {
-    const RequestInfo info = infoOf(params);
+    const RequestInfo info = requestInfoOf(params);
     worker::PageResponse page;
     switch (worker::pageFor(pool, info)) {
         case worker::Page::none:

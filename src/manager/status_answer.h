@@ -15,6 +15,9 @@
 
 namespace muster::manager {
 
+/// As the runtime would see it, for scripts that are no files: without a script there is no URI.
+[[nodiscard]] RequestInfo requestInfoOf(const fastcgi::Params& params);
+
 /// Everything for STDOUT: headers, the empty line, the body. `settings`: the runtime's.
 [[nodiscard]] std::string statusAnswer(const config::PoolSettings& pool,
                                        const fastcgi::Params& params, const PageSettings& settings,

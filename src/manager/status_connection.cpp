@@ -20,13 +20,10 @@ using Progress = fastcgi::RequestReader::Progress;
 
 namespace {
 
-constexpr fastcgi::ParamsLimits kLimits{.totalBytes = std::size_t{64} << 10, .count = 256};
 constexpr std::uint64_t kHeadNs = 5 * kNsPerSecond;    // for a head, or a body nobody wants
 constexpr std::uint64_t kIdleNs = 60 * kNsPerSecond;   // between two requests
 constexpr std::uint64_t kStuckNs = 5 * kNsPerSecond;   // for the peer to take some of its answer
 constexpr std::uint64_t kLingerNs = 2 * kNsPerSecond;  // for the peer to close
-/// Of a body, and behind the last request.
-constexpr std::size_t kDrainBytes = std::size_t{256} << 10;
 /// Largest content that needs no padding.
 constexpr std::size_t kFullRecord = 65528;
 
@@ -52,8 +49,13 @@ void appendOutput(std::string& out, std::uint16_t requestId, std::string_view co
 
 }  // namespace
 
-StatusConnection::StatusConnection(UniqueFd fd, const Answer& answer, std::uint64_t nowNs)
-    : fd_(std::move(fd)), answer_(&answer), reader_(kLimits), deadlineNs_(nowNs + kHeadNs) {
+StatusConnection::StatusConnection(UniqueFd fd, const Answer& answer, std::uint64_t nowNs,
+                                   const Bounds& bounds)
+    : fd_(std::move(fd)),
+      answer_(&answer),
+      reader_(bounds.head),
+      drainBytes_(bounds.drainBytes),
+      deadlineNs_(nowNs + kHeadNs) {
     facts_.sinceNs = nowNs;
     reader_.reset();
 }
@@ -149,7 +151,7 @@ bool StatusConnection::proceedInBody(std::uint64_t nowNs) {
     needsBytes_ = progress == Progress::needMore;
     takeReplies(nowNs);
     if (progress == Progress::needMore) {
-        if (drained_ > kDrainBytes) {
+        if (drained_ > drainBytes_) {
             part_ = Part::ending;
         }
         return true;
@@ -166,7 +168,8 @@ bool StatusConnection::proceedInBody(std::uint64_t nowNs) {
 }
 
 void StatusConnection::answerRequest(std::uint64_t nowNs) {
-    appendOutput(out_, reader_.requestId(), (*answer_)(reader_.params()));
+    appendOutput(out_, reader_.requestId(),
+                 (*answer_)(reader_.params(), {fd_.get(), reason_, facts_.sinceNs}));
     appendBytes(out_, fastcgi::endRequestRecord(reader_.requestId(),
                                                 fastcgi::ProtocolStatus::requestComplete));
     drained_ = 0;
@@ -237,7 +240,7 @@ bool StatusConnection::discard() {
         return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK;
     }
     drained_ += static_cast<std::size_t>(n);
-    return n > 0 && drained_ <= kDrainBytes;
+    return n > 0 && drained_ <= drainBytes_;
 }
 
 }  // namespace muster::manager

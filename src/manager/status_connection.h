@@ -18,11 +18,25 @@ namespace muster::manager {
 
 class StatusConnection {
   public:
+    /// Whom a request came from.
+    struct Asker {
+        int connection = -1;
+        unsigned reason = 0;        ///< why the manager itself answers; the caller's meaning
+        std::uint64_t sinceNs = 0;  ///< first byte of the head, or the accept
+    };
     /// The whole STDOUT for a request.
-    using Answer = std::function<std::string(const fastcgi::Params&)>;
+    using Answer = std::function<std::string(const fastcgi::Params&, const Asker&)>;
+
+    /// As much as pm.status_listen needs.
+    struct Bounds {
+        fastcgi::ParamsLimits head{.totalBytes = std::size_t{64} << 10, .count = 256};
+        /// Of a body, and again behind the last request.
+        std::size_t drainBytes = std::size_t{256} << 10;
+    };
 
     /// `answer` is borrowed.
-    StatusConnection(UniqueFd fd, const Answer& answer, std::uint64_t nowNs);
+    StatusConnection(UniqueFd fd, const Answer& answer, std::uint64_t nowNs, const Bounds& bounds);
+    void setReason(unsigned reason) { reason_ = reason; }
     /// Takes over one from another generation; `head`: what was received of an incomplete head.
     /// False when that is none.
     [[nodiscard]] bool resume(const worker::ParkedFacts& facts, std::string_view head);
@@ -49,6 +63,8 @@ class StatusConnection {
     [[nodiscard]] bool isMovable() const;
     [[nodiscard]] worker::ParkedFacts facts() const;
     [[nodiscard]] std::string partialHead() const { return reader_.partialHead(); }
+    /// Gives the connection away; the object is good for nothing then.
+    [[nodiscard]] UniqueFd release() { return std::move(fd_); }
 
   private:
     enum class Part { head, body, ending, lingering };
@@ -66,9 +82,11 @@ class StatusConnection {
     fastcgi::RequestReader reader_;
     Part part_ = Part::head;
     worker::ParkedFacts facts_;
+    unsigned reason_ = 0;
     bool needsBytes_ = true;  ///< the reader has used up what it got
     bool consumed_ = false;   ///< the last request was read to its end
     bool peerClosed_ = false;
+    std::size_t drainBytes_;
     std::size_t drained_ = 0;
     std::string out_;
     std::size_t sent_ = 0;

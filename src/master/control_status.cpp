@@ -34,6 +34,17 @@ json countsOf(const scoreboard::PoolSnapshot& pool) {
             {"memory_peak", pool.totals.memoryPeak}};
 }
 
+/// Of a pool with pm.queue_limit.
+json queueOf(const scoreboard::PoolSnapshot& pool) {
+    return {{"limit", pool.queueLimit},
+            {"depth", pool.queued},
+            {"oldest_seconds", static_cast<double>(pool.queuedNs) / 1e9},
+            {"max_depth", pool.totals.maxQueued},
+            {"limit_rejections", pool.totals.overLimit},
+            {"timeout_rejections", pool.totals.overdue},
+            {"hang_ups", pool.totals.hungUp}};
+}
+
 json poolOf(const PoolSet::View& view) {
     const config::PoolSettings& settings = view.plan->inputs.pool;
     json pool = {{"name", view.name},
@@ -48,6 +59,9 @@ json poolOf(const PoolSet::View& view) {
     }
     if (view.snapshot) {
         pool.update(countsOf(*view.snapshot));
+        if (view.snapshot->queueLimit > 0) {
+            pool["queue"] = queueOf(*view.snapshot);
+        }
     }
     return pool;
 }

@@ -27,6 +27,9 @@ scoreboard::Totals countedSince(scoreboard::Totals now, const scoreboard::Totals
     now.requests = since(now.requests, before.requests);
     now.slowRequests = since(now.slowRequests, before.slowRequests);
     now.timedOut = since(now.timedOut, before.timedOut);
+    now.overLimit = since(now.overLimit, before.overLimit);
+    now.overdue = since(now.overdue, before.overdue);
+    now.hungUp = since(now.hungUp, before.hungUp);
     now.maxChildrenReached = since(now.maxChildrenReached, before.maxChildrenReached);
     return now;  // maxima are carried as they are
 }

@@ -48,6 +48,10 @@ struct Totals {
     std::uint64_t maxListenQueue = 0;
     std::uint64_t memoryPeak = 0;  ///< bytes, the most that any request took; a maximum, too
     std::uint64_t timedOut = 0;    ///< requests over request_terminate_timeout
+    std::uint64_t maxQueued = 0;   ///< of pm.queue_limit's queue; a maximum, too
+    std::uint64_t overLimit = 0;   ///< answered 503: the queue was full
+    std::uint64_t overdue = 0;     ///< answered 503: waited longer than pm.queue_timeout
+    std::uint64_t hungUp = 0;      ///< left while they waited in the queue
 };
 
 /// Adds what another generation counted: sums stop at the largest number, maxima stay maxima.
@@ -98,6 +102,9 @@ struct alignas(kCacheLine) PoolValues {
     Totals retired;               ///< left behind by reaped workers and earlier generations
     std::uint32_t listenPending;
     std::uint32_t listenLimit;
+    std::uint32_t queueLimit;     ///< pm.queue_limit; 0: the manager queues nothing
+    std::uint32_t queued;         ///< connections that wait in the manager's queue
+    std::uint64_t queuedSinceNs;  ///< arrival of the oldest of these; 0: none
 };
 
 /// Written by workers, corrected by the manager; believed by nobody.
@@ -119,6 +126,8 @@ struct alignas(kCacheLine) Commands {
     std::atomic<std::int32_t> wakeAtIdle;  ///< write the wake-up eventfd when the idle hint falls
                                            ///< to this value or below; or one of the following
     std::atomic<std::uint32_t> handOvers;  ///< not 0: connections wait in the hand-over queue
+    std::atomic<std::uint32_t> lineUp;     ///< not 0: only the manager accepts, for connections
+                                           ///< wait in its queue that came before
 };
 
 struct alignas(kCacheLine) Header {
@@ -148,13 +157,16 @@ struct PoolWords {
     Totals retired;
     std::uint32_t listenPending = 0;
     std::uint32_t listenLimit = 0;
+    std::uint32_t queueLimit = 0;
+    std::uint32_t queued = 0;
+    std::uint64_t queuedSinceNs = 0;
 };
 inline constexpr std::size_t kSlotWordsOffset = offsetof(Slot, startedNs);
 inline constexpr std::size_t kPoolWordsOffset = offsetof(PoolValues, startedWallNs);
 
 static_assert(offsetof(Slot, facts) - kSlotWordsOffset == offsetof(SlotWords, facts));
-static_assert(offsetof(PoolValues, listenLimit) - kPoolWordsOffset ==
-              offsetof(PoolWords, listenLimit));
+static_assert(offsetof(PoolValues, queuedSinceNs) - kPoolWordsOffset ==
+              offsetof(PoolWords, queuedSinceNs));
 static_assert(kSlotWordsOffset % 8 == 0 && sizeof(SlotWords) % 8 == 0);
 static_assert(kPoolWordsOffset % 8 == 0 && sizeof(PoolWords) % 8 == 0);
 static_assert(std::is_standard_layout_v<Slot> && std::is_standard_layout_v<Header>);

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "base/clock.h"
 #include "scoreboard/status_encoders.h"
 #include "scoreboard/status_values.h"
 
@@ -24,6 +25,34 @@ void append(std::string& page, const Metric& metric) {
     const bool typeFirst = name == "phpfpm_listen_queue_length";
     page += typeFirst ? type + help : help + type;
     page += name + ' ' + std::to_string(metric.value) + '\n';
+}
+
+/// Of pools with pm.queue_limit.
+void appendQueue(std::string& page, const PoolSnapshot& pool) {
+    const Totals& totals = pool.totals;
+    const auto metrics = std::to_array<Metric>({
+        {"queued_requests", "gauge", "The number of requests in the manager's own queue.",
+         pool.queued},
+        {"oldest_queued_request_milliseconds", "gauge",
+         "How long the oldest request in the manager's own queue has waited.",
+         pool.queuedNs / kNsPerMs},
+        {"max_queued_requests", "gauge",
+         "The maximum number of requests in the manager's own queue since FPM has started.",
+         totals.maxQueued},
+        {"queue_limit", "gauge", "The most requests that may wait there (pm.queue_limit).",
+         pool.queueLimit},
+        {"queue_limit_rejections", "unknown",
+         "The number of requests answered 503 because the queue was full.", totals.overLimit},
+        {"queue_timeout_rejections", "unknown",
+         "The number of requests answered 503 because they waited longer than pm.queue_timeout.",
+         totals.overdue},
+        {"queue_hang_ups", "unknown",
+         "The number of connections whose client left while they waited in the queue.",
+         totals.hungUp},
+    });
+    for (const Metric& metric : metrics) {
+        append(page, metric);
+    }
 }
 
 }  // namespace
@@ -81,6 +110,9 @@ std::string renderOpenMetrics(const PoolSnapshot& pool, const char* processManag
     std::string page;
     for (const Metric& metric : metrics) {
         append(page, metric);
+    }
+    if (pool.queueLimit > 0) {
+        appendQueue(page, pool);
     }
     return page + "# EOF\n";
 }

@@ -47,6 +47,10 @@ void addTotals(Totals& sum, const Totals& more) {
     sum.maxActive = std::max(sum.maxActive, more.maxActive);
     sum.maxListenQueue = std::max(sum.maxListenQueue, more.maxListenQueue);
     sum.memoryPeak = std::max(sum.memoryPeak, more.memoryPeak);
+    sum.maxQueued = std::max(sum.maxQueued, more.maxQueued);
+    add(sum.overLimit, more.overLimit);
+    add(sum.overdue, more.overdue);
+    add(sum.hungUp, more.hungUp);
 }
 
 const char* stageName(Stage stage) {
@@ -314,6 +318,31 @@ void PoolWriter::countMaxChildrenReached() {
 
 void PoolWriter::countTimedOut() {
     update([](PoolWords& words) { add(words.retired.timedOut, 1); });
+}
+
+void PoolWriter::setQueue(const Queue& queue) {
+    if (words_.queueLimit == queue.limit && words_.queued == queue.depth &&
+        words_.queuedSinceNs == queue.oldestNs) {
+        return;
+    }
+    update([&](PoolWords& words) {
+        words.queueLimit = queue.limit;
+        words.queued = queue.depth;
+        words.queuedSinceNs = queue.oldestNs;
+        words.retired.maxQueued = std::max<std::uint64_t>(words.retired.maxQueued, queue.depth);
+    });
+}
+
+void PoolWriter::countOverLimit() {
+    update([](PoolWords& words) { add(words.retired.overLimit, 1); });
+}
+
+void PoolWriter::countOverdue() {
+    update([](PoolWords& words) { add(words.retired.overdue, 1); });
+}
+
+void PoolWriter::countHungUp() {
+    update([](PoolWords& words) { add(words.retired.hungUp, 1); });
 }
 
 void PoolWriter::countSlowRequest() {

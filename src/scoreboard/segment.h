@@ -102,6 +102,16 @@ class PoolWriter {
     void countMaxChildrenReached();
     void countSlowRequest();
     void countTimedOut();
+    /// Of pm.queue_limit's queue. Writes nothing when nothing has changed.
+    struct Queue {
+        std::uint32_t limit = 0;
+        std::uint32_t depth = 0;
+        std::uint64_t oldestNs = 0;  ///< arrival of the oldest; 0: none
+    };
+    void setQueue(const Queue& queue);  ///< also the high-water mark
+    void countOverLimit();
+    void countOverdue();
+    void countHungUp();
 
   private:
     template <typename Change>

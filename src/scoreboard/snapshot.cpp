@@ -128,6 +128,11 @@ PoolSnapshot takeSnapshot(const Segment& segment) {
     snapshot.startedWallNs = std::min(raw.pool.startedWallNs, snapshot.takenWallNs);
     snapshot.listenPending = raw.pool.listenPending;
     snapshot.listenLimit = raw.pool.listenLimit;
+    snapshot.queueLimit = raw.pool.queueLimit;
+    snapshot.queued = raw.pool.queued;
+    if (raw.pool.queuedSinceNs != 0) {
+        snapshot.queuedNs = snapshot.takenNs - std::min(raw.pool.queuedSinceNs, snapshot.takenNs);
+    }
     snapshot.totals = raw.pool.retired;
     for (const WorkerSnapshot& worker : raw.workers) {
         const std::uint64_t room =

@@ -32,7 +32,10 @@ struct PoolSnapshot {
     Totals totals;  ///< retired + living slots
     std::uint32_t listenPending = 0;
     std::uint32_t listenLimit = 0;
-    std::uint32_t idle = 0;  ///< counted from the stages now
+    std::uint32_t queueLimit = 0;  ///< pm.queue_limit; 0: the pool's manager queues nothing
+    std::uint32_t queued = 0;
+    std::uint64_t queuedNs = 0;  ///< how long the oldest of these has waited
+    std::uint32_t idle = 0;      ///< counted from the stages now
     std::uint32_t active = 0;
     std::uint32_t maxChildren = 0;
     bool consistent = false;  ///< false: taken as it stands, the manager never left it alone

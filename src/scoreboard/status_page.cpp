@@ -32,6 +32,15 @@ void poolFields(Encoder& out, const PoolSnapshot& pool) {
     out.number("max children reached", totals.maxChildrenReached);
     out.number("slow requests", totals.slowRequests);
     out.number("memory peak", totals.memoryPeak);
+    if (pool.queueLimit > 0) {  // what php-fpm does not have is shown to those who turned it on
+        out.number("queued requests", pool.queued);
+        out.number("oldest queued request", pool.queuedNs / 1000);
+        out.number("max queued requests", totals.maxQueued);
+        out.number("queue limit", pool.queueLimit);
+        out.number("queue limit rejections", totals.overLimit);
+        out.number("queue timeout rejections", totals.overdue);
+        out.number("queue hang ups", totals.hungUp);
+    }
 }
 
 std::string uriWithQuery(const RequestFacts& facts) {

@@ -22,6 +22,8 @@ namespace {
 constexpr int kBackOffMs = 50;
 /// How long the rest of a head is waited for while somebody else would have the worker.
 constexpr std::uint64_t kPatienceNs = 5 * kNsPerMs;
+/// How long the manager's queue is waited at before the flags are looked at again.
+constexpr std::uint64_t kInLineNs = kNsPerSecond;
 /// … and how long until parking is tried again when the manager could not take the connection.
 constexpr std::uint64_t kRetryNs = 10 * kNsPerMs;
 
@@ -72,7 +74,8 @@ WorkerExit AcceptLoop::run() {
         std::atomic_thread_fence(std::memory_order_seq_cst);
         while (signals_->takeLook()) {
         }
-        owesAccept_ = (owesAccept_ && listenerReadable()) || owesLastOrders();
+        owesAccept_ =
+            (owesAccept_ && !handOver_.linesUp() && listenerReadable()) || owesLastOrders();
         const bool leaving = mustLeave();
         if (leaving && !owesAccept_ && !handOver_.waits()) {
             break;
@@ -180,13 +183,19 @@ void AcceptLoop::becomeBusy() {
     }
 }
 
-// Handed-over connections come first, but in turns with new ones while both wait.
+// Handed-over connections come first, but in turns with new ones while both wait. While there is
+// a queue the new ones stand in it, too.
 bool AcceptLoop::openNext() {
-    if (handOver_.waits() && !owesAccept_ && !(turnOfNewOnes_ && listenerReadable()) &&
-        openHandedOver()) {
+    const bool linesUp = handOver_.linesUp();
+    const bool yields = !linesUp && turnOfNewOnes_ && listenerReadable();
+    if (handOver_.waits() && !owesAccept_ && !yields && openHandedOver()) {
         return true;
     }
     if (mustLeave() && !owesAccept_) {
+        return false;
+    }
+    if (linesUp) {
+        waitInLine();
         return false;
     }
     turnOfNewOnes_ = false;
@@ -202,13 +211,31 @@ bool AcceptLoop::openNext() {
     return true;
 }
 
+// The manager wakes everybody when it closes the queue; the limit is for one that dies before.
+void AcceptLoop::waitInLine() {
+    askForNext();
+    [[maybe_unused]] const auto ready =
+        waits_->waitAlone(handOver_.queueFd(), monotonicNs() + kInLineNs);
+    signals_->clearTold();
+}
+
+void AcceptLoop::askForNext() {
+    const std::uint64_t one = 1;
+    writeAll(inputs_->wakeFd, {reinterpret_cast<const char*>(&one), sizeof one});
+}
+
 bool AcceptLoop::openHandedOver() {
     std::optional<ParkedConnection> parked = handOver_.take();
+    while (parked && parked->facts.inLine != 0 && hasHungUp(parked->connection.get())) {
+        handOver_.reportHungUp(*parked);
+        parked = handOver_.take();
+    }
     if (!parked) {
         return false;
     }
     slot_->setStage(scoreboard::Stage::keepAlive);
     facts_ = parked->facts;
+    facts_.inLine = 0;
     handedOver_ = true;
     turnOfNewOnes_ = true;
     expectsBytes_ = true;
@@ -382,6 +409,9 @@ bool AcceptLoop::waitForBytes() {
     const std::uint64_t deadline =
         deadlineNs(facts_, wholeHeadNs(*inputs_->pool)).value_or(WaitSet::kForever);
     bool parks = handOver_.possible();
+    if (handOver_.linesUp()) {
+        askForNext();
+    }
     // Most peers that stop within a head, or before it, go on at once: nobody else counts so long.
     std::uint64_t patience = idle || handedOver_ ? 0 : monotonicNs() + kPatienceNs;
     for (;;) {

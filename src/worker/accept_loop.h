@@ -45,6 +45,8 @@ class AcceptLoop {
     [[nodiscard]] bool owesLastOrders() const;
     [[nodiscard]] bool openNext();
     [[nodiscard]] bool openHandedOver();
+    void waitInLine();
+    void askForNext();
     void serveConnection();
     [[nodiscard]] bool readRequest();
     void beginRequest();

@@ -38,6 +38,17 @@ std::optional<ParkedConnection> HandOver::take() {
     return parkedIn(message_);
 }
 
+bool HandOver::linesUp() const {
+    return possible() && commands_->lineUp.load(std::memory_order_relaxed) != 0;
+}
+
+void HandOver::reportHungUp(const ParkedConnection& parked) {
+    ParkedFacts facts;
+    facts.inLine = kHungUpInLine;
+    // Only counted: the manager has more to do when its channel is full.
+    [[maybe_unused]] const auto sent = sendParked(manager_, parked.connection.get(), -1, facts);
+}
+
 std::string HandOver::headOf(const ParkedConnection& parked) {
     return parked.head ? readDescriptor(parked.head.get(), kMaxHead).value_or("") : std::string();
 }

@@ -26,6 +26,12 @@ class HandOver {
     /// Something is in it: worth giving up a connection that may be just as good.
     [[nodiscard]] bool holds() const;
     [[nodiscard]] std::optional<ParkedConnection> take();
+    /// Only the manager accepts for now: connections wait in its queue that came before.
+    [[nodiscard]] bool linesUp() const;
+    /// Readable when something is in the queue.
+    [[nodiscard]] int queueFd() const { return queue_.fd(); }
+    /// Tells the manager of one that was given up because its peer has.
+    void reportHungUp(const ParkedConnection& parked);
     /// What was received of its incomplete head.
     [[nodiscard]] static std::string headOf(const ParkedConnection& parked);
 

@@ -77,6 +77,13 @@ PageResponse timeoutPage(const PageSettings& settings) {
     return errorPage("504 Gateway Timeout", "The request took too long.\n", settings);
 }
 
+PageResponse overloadPage(const PageSettings& settings, int retryAfterSeconds) {
+    PageResponse page = errorPage("503 Service Unavailable", "The server is busy.\n", settings);
+    page.headers.insert(page.headers.size() - kEndOfLine.size(),
+                        "Retry-After: " + std::to_string(retryAfterSeconds) + "\r\n");
+    return page;
+}
+
 PageResponse notFoundPage(const PageSettings& settings) {
     return errorPage("404 Not Found", "File not found.\n", settings);
 }

@@ -29,6 +29,8 @@ struct PageResponse {
 
 /// 504: what the client of a request that took too long gets. Body also for HEAD.
 [[nodiscard]] PageResponse timeoutPage(const PageSettings& settings);
+/// 503: what the client of a request for which no worker was free gets.
+[[nodiscard]] PageResponse overloadPage(const PageSettings& settings, int retryAfterSeconds);
 /// 404, as the engine's runtime says it of a script that is not there.
 [[nodiscard]] PageResponse notFoundPage(const PageSettings& settings);
 

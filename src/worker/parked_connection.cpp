@@ -1,8 +1,12 @@
 // Parked connections to messages and back.
 #include "worker/parked_connection.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <type_traits>
 
@@ -16,6 +20,20 @@ static_assert(std::is_trivially_copyable_v<ParkedFacts> &&
 std::uint64_t wholeHeadNs(const config::PoolSettings& pool) {
     const auto limit = static_cast<std::uint64_t>(std::max(pool.requestTerminateTimeout, 0));
     return limit == 0 ? kWholeHeadNs : std::min(kWholeHeadNs, limit * kNsPerSecond);
+}
+
+bool hasHungUp(int connection) {
+    pollfd entry{connection, POLLRDHUP, 0};
+    if (::poll(&entry, 1, 0) <= 0) {
+        return false;
+    }
+    if ((entry.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
+        return true;
+    }
+    int family = 0;
+    socklen_t length = sizeof family;
+    return ::getsockopt(connection, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 &&
+           family != AF_UNIX;
 }
 
 std::optional<std::uint64_t> deadlineNs(const ParkedFacts& facts, std::uint64_t wholeHeadNs) {
@@ -33,6 +51,12 @@ Result<void> sendParked(MessageChannel& channel, int connection, int head,
     const std::array<int, 2> descriptors{connection, head};
     return channel.send(std::as_bytes(std::span(&facts, 1)),
                         std::span(descriptors).first(head >= 0 ? 2 : 1));
+}
+
+bool isFull(const Error& error) {
+    // ETOOMANYREFS: so many descriptors are on their way already.
+    return error.code.value() == EAGAIN || error.code.value() == ETOOMANYREFS ||
+           error.code.value() == ENOBUFS || error.code.value() == ENOMEM;
 }
 
 std::optional<ParkedConnection> parkedIn(ReceivedMessage& message) {

@@ -32,7 +32,8 @@ struct ParkedFacts {
     std::uint8_t headBegun = 0;   ///< 1: bytes of a head were received, and counted as a request
     std::uint8_t forStatus = 0;   ///< 1: came in by pm.status_listen; between managers only
     std::uint8_t lingers = 0;     ///< 1: the last answer was given, and the peer still sends
-    std::uint8_t reserved[1] = {};
+    std::uint8_t inLine = 0;      ///< 1: waits in the manager's queue since sinceNs; from a worker
+                                  ///< 2: its peer has hung up meanwhile
 };
 
 struct ParkedConnection {
@@ -40,6 +41,13 @@ struct ParkedConnection {
     UniqueFd head;  ///< none when not a byte of a head was received
     ParkedFacts facts;
 };
+
+inline constexpr std::uint8_t kWaitsInLine = 1;
+inline constexpr std::uint8_t kHungUpInLine = 2;
+
+/// The peer has closed the connection, and not only its own direction as far as that can be told:
+/// over TCP both look the same. Nothing is read.
+[[nodiscard]] bool hasHungUp(int connection);
 
 /// When the peer has been waited for long enough; never for idle kept-alive connections.
 [[nodiscard]] std::optional<std::uint64_t> deadlineNs(const ParkedFacts& facts,
@@ -49,6 +57,9 @@ struct ParkedConnection {
 /// none.
 [[nodiscard]] Result<void> sendParked(MessageChannel& channel, int connection, int head,
                                       const ParkedFacts& facts);
+
+/// Why sendParked() failed: there is no room just now.
+[[nodiscard]] bool isFull(const Error& error);
 
 /// Nothing when the message is none of these.
 [[nodiscard]] std::optional<ParkedConnection> parkedIn(ReceivedMessage& message);

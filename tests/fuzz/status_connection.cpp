@@ -29,7 +29,8 @@ class Manager {
         int ends[2];
         fuzz::hold(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "sockets");
         peer_.reset(ends[0]);
-        connection_ = std::make_unique<StatusConnection>(UniqueFd(ends[1]), answer_, now_);
+        connection_ = std::make_unique<StatusConnection>(UniqueFd(ends[1]), answer_, now_,
+                                                         StatusConnection::Bounds{});
     }
 
     void run(std::string_view stream) {
@@ -77,7 +78,8 @@ class Manager {
         const worker::ParkedFacts facts = connection_->facts();
         fuzz::hold((facts.headBegun != 0) == !head.empty(), "a head is handed on with its bytes");
         auto other = std::make_unique<StatusConnection>(
-            UniqueFd(::fcntl(connection_->fd(), F_DUPFD_CLOEXEC, 3)), answer_, now_);
+            UniqueFd(::fcntl(connection_->fd(), F_DUPFD_CLOEXEC, 3)), answer_, now_,
+            StatusConnection::Bounds{});
         fuzz::hold(other->resume(facts, head), "resumed");
         fuzz::hold(other->isIdle() == connection_->isIdle() && other->partialHead() == head,
                    "nothing of the head is lost", head);
@@ -109,9 +111,8 @@ class Manager {
     }
 
     static constexpr std::string_view kAnswer = "answer";
-    const StatusConnection::Answer answer_ = [](const fastcgi::Params&) {
-        return std::string(kAnswer);
-    };
+    const StatusConnection::Answer answer_ =
+        [](const fastcgi::Params&, const StatusConnection::Asker&) { return std::string(kAnswer); };
     const std::string_view dice_;
     std::size_t next_ = 0;
     std::uint64_t now_ = 1000 * kNsPerSecond;

@@ -18,7 +18,7 @@ constexpr std::uint64_t kNow = 1000 * kNsPerSecond;
 
 class StatusConnectionTest : public testing::Test {
   protected:
-    StatusConnectionTest() : connection_(open(), answer_, kNow) {}
+    StatusConnectionTest() : connection_(open(), answer_, kNow, {}) {}
 
     UniqueFd open() {
         int ends[2];
@@ -63,7 +63,8 @@ class StatusConnectionTest : public testing::Test {
     UniqueFd client_;
     int asked_ = 0;
     std::string body_ = "answer";
-    StatusConnection::Answer answer_ = [this](const fastcgi::Params& params) {
+    StatusConnection::Answer answer_ = [this](const fastcgi::Params& params,
+                                              const StatusConnection::Asker&) {
         ++asked_;
         EXPECT_STREQ(params.get("SCRIPT_NAME"), "/status");
         return body_;
