@@ -49,6 +49,8 @@ HeadSight::Sight HeadSight::look(const worker::ParkedConnection& parked) {
             return seen_ < room.size() && head.size() + seen_ < kMaxHead && reader_.headBegun()
                        ? Sight::partial
                        : Sight::unclear;
+        case fastcgi::RequestReader::Progress::violation:
+            return Sight::garbage;
         default:
             return Sight::unclear;
     }

@@ -17,6 +17,7 @@ class HeadSight {
         request,  ///< a whole head: params() has it until the next look
         partial,  ///< not all of a head is there
         nothing,  ///< not a byte is
+        garbage,  ///< outside the protocol
         unclear,  ///< something else, or more than is looked at
         gone,     ///< the peer has closed
     };

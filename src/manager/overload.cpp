@@ -48,7 +48,9 @@ Overload::Overload(Parts parts)
                   .onRest = [this] { parts_.onRest(); },
                   .giveBack =
                       [this](worker::ParkedConnection parked) {
-                          parts_.parking->park(std::move(parked));
+                          if (!parts_.isEnding()) {
+                              parts_.parking->park(std::move(parked));
+                          }
                       }}) {}
 
 Result<void> Overload::start() {
@@ -91,7 +93,6 @@ bool Overload::lineUp(bool whateverTheyDo) {
         return false;
     }
     setLineUp(true);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (!whateverTheyDo && free() > 0) {
         endLine();
         return false;
@@ -102,6 +103,7 @@ bool Overload::lineUp(bool whateverTheyDo) {
 void Overload::setLineUp(bool on) {
     linedUp_ = on;
     parts_.workers->segment->header().commands.lineUp.store(on ? 1 : 0, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 // Who waits at the queue goes back to the pool's socket.
@@ -198,6 +200,11 @@ void Overload::join(worker::ParkedConnection parked) {
             if (answers_.isPage(sight_.params())) {
                 answering_.adopt(std::move(parked), static_cast<unsigned>(WhyAnswered::page));
                 return;
+            }
+            break;
+        case HeadSight::Sight::garbage:
+            if (parked.facts.keptAlive == 0) {
+                return;  // nothing was said to it that could be lost
             }
             break;
         case HeadSight::Sight::unclear:
@@ -331,6 +338,9 @@ void Overload::stopAccepting() {
 }
 
 Result<void> Overload::handOn(MessageChannel& heir) {
+    if (!isOn()) {
+        return {};
+    }
     for (worker::ParkedConnection& parked : parts_.parking->takeReady()) {
         stand(std::move(parked));
     }
@@ -350,6 +360,9 @@ Result<void> Overload::handOn(MessageChannel& heir) {
 }
 
 void Overload::refuseAll() {
+    if (!isOn()) {
+        return;
+    }
     recall();
     while (line_.first() != nullptr) {
         refuse(line_.takeFirst(), WhyAnswered::waitedTooLong);
@@ -358,6 +371,9 @@ void Overload::refuseAll() {
 }
 
 void Overload::clear() {
+    if (!isOn()) {
+        return;
+    }
     stopAccepting();
     pulseWatch_.cancel();
     recall();

@@ -38,6 +38,8 @@ class Overload {
         std::function<std::string(const fastcgi::Params&)> statusAnswer;
         /// This generation accepts now.
         std::function<bool()> isServing;
+        /// The service ends without another generation: nobody is waited for between two requests.
+        std::function<bool()> isEnding;
         /// The line has changed, or may have; calls settle() in turn. Never called inside a call
         /// of this object, except from onListener().
         std::function<void()> onChange;

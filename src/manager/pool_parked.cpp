@@ -164,6 +164,9 @@ Overload::Parts PoolManager::overloadParts() {
     parts.limits = lineLimits(pool_);
     parts.statusAnswer = [this](const fastcgi::Params& params) { return answerStatus(params); };
     parts.isServing = [this] { return isServing(); };
+    parts.isEnding = [this] {
+        return phase_ == Phase::terminating || (phase_ == Phase::draining && !passesOn());
+    };
     parts.onChange = [this] { handOut(); };
     parts.onRest = [this] { answersAtRest(); };
     return parts;

@@ -1,6 +1,8 @@
 """pm.queue_limit: who finds no free worker waits in the manager's line, or is answered by it."""
 
+import collections
 import json
+import random
 import signal
 import socket
 import time
@@ -8,6 +10,7 @@ import time
 import pytest
 
 from harness import fastcgi as f
+from harness import processes
 from harness.background import Task
 from harness.config import free_port
 from harness.fixtures import both_users
@@ -328,3 +331,73 @@ def test_off_by_default_nobody_but_workers_accepts(daemon, occupy):
     assert connection.read_response().text == "pong"
     connection.close()
     assert "queue" not in [key.split()[0] for key in status(daemon)]
+
+
+def test_nobody_is_overtaken_around_the_point_of_saturation(arena, daemon):
+    path = arena.script("start.php", "<?php echo hrtime(true); usleep(mt_rand(0, 800));")
+    start(daemon, **{"pm.max_requests": "40"})
+    chance = random.Random(6)
+    waiting, starts = collections.deque(), []
+
+    def take():
+        connection = waiting.popleft()
+        answer = connection.read_response()
+        connection.close()
+        assert answer.ended and answer.status == 200, answer.stdout
+        starts.append(int(answer.text))
+
+    for _ in range(1000):
+        waiting.append(send(daemon, path))
+        if len(waiting) > chance.randrange(60):
+            take()
+        pause(chance.random() / 1500)
+    while waiting:
+        take()
+    assert starts == sorted(starts)
+    wait_depth(daemon, 0)
+    now = status(daemon)
+    assert now["queue hang ups"] == now["queue limit rejections"] == 0
+
+
+def test_only_who_was_being_served_is_lost_when_workers_are_killed(arena, daemon):
+    path = arena.script("n.php", "<?php usleep(500); echo 'n', $_GET['n'];")
+    start(daemon, workers=3, **{"pm.max_requests": "30"})
+    daemon.allow_log("exited on signal 9")
+    killed, lost, waiting = 0, 0, collections.deque()
+
+    def take():
+        n, connection = waiting.popleft()
+        answer = connection.read_response()
+        connection.close()
+        assert not answer.ended or answer.text == f"n{n}"
+        return 0 if answer.ended else 1
+
+    for n in range(900):
+        waiting.append((n, send(daemon, path, f"n={n}")))
+        if n % 60 == 30:
+            victim = next(iter(daemon.workers()), None)
+            if victim is not None:
+                processes.kill_hard(victim)
+                killed += 1
+        if len(waiting) > 40:
+            lost += take()
+    while waiting:
+        lost += take()
+    assert killed > 0
+    assert lost <= killed
+    daemon.wait_workers(3)
+    wait_depth(daemon, 0)
+
+
+def test_through_nginx_a_refusal_keeps_its_header(arena, daemon, occupy):
+    arena.script("n.php", NUMBER)
+    start(daemon, **{"pm.queue_limit": "2", "pm.queue_retry_after": "3s"})
+    nginx = arena.nginx(daemon.address())
+    release = occupy()
+    waiting = [Task(nginx.get, f"/n.php?n={n}") for n in range(2)]
+    wait_depth(daemon, 2)
+    refused, _, headers = nginx.get("/n.php?n=no")
+    assert (refused, headers["Retry-After"]) == (503, "3")
+    assert nginx.get("/ping")[:2] == (200, b"pong")
+    release()
+    assert sorted(task.result()[1] for task in waiting) == [b"n0", b"n1"]

@@ -45,6 +45,18 @@ TEST_F(ProcessChecks, every_rule_has_its_text_and_place) {
         {kDynamic + "pm.max_spawn_rate = 0\n",
          "ALERT: [pool w] pm.max_spawn_rate must be a positive value | '0' at [m.conf:8], "
          "expected at least 1"},
+        {kDynamic + "pm.queue_limit = -1\n",
+         "ALERT: [pool w] pm.queue_limit must be a number from 0 to 100000 | '-1' at [m.conf:8], "
+         "expected 0 (no queue) or the number of requests that may wait"},
+        {kDynamic + "pm.queue_limit = 100001\n",
+         "ALERT: [pool w] pm.queue_limit must be a number from 0 to 100000 | '100001' at "
+         "[m.conf:8], expected 0 (no queue) or the number of requests that may wait"},
+        {kDynamic + "pm.queue_limit = 5\npm.queue_timeout = -1s\n",
+         "ALERT: [pool w] pm.queue_timeout must not be negative | '-1' at [m.conf:9], expected 0 "
+         "(no limit) or a time such as 5s"},
+        {kDynamic + "pm.queue_retry_after = 0\n",
+         "ALERT: [pool w] pm.queue_retry_after must be a positive value | '0' at [m.conf:8], "
+         "expected at least 1s"},
         {kOndemand + "pm.process_idle_timeout = 0\n",
          "ALERT: [pool w] pm.process_idle_timeout(0s) must be greater than 0s | '0' at "
          "[m.conf:5], expected at least 1 second"},
@@ -52,6 +64,16 @@ TEST_F(ProcessChecks, every_rule_has_its_text_and_place) {
          "ERROR: [pool w] pm.manager = lazy needs pm = ondemand | 'lazy' at [m.conf:8], 'dynamic' "
          "at [m.conf:3]"},
     });
+}
+
+TEST_F(ProcessChecks, a_time_to_wait_in_no_queue_is_remarked) {
+    const auto outcome = read(kDynamic + "pm.queue_timeout = 5\n");
+    EXPECT_TRUE(outcome.valid);
+    EXPECT_THAT(lines(outcome),
+                ElementsAre("WARNING: [pool w] pm.queue_timeout has no effect without "
+                            "pm.queue_limit | '5' at [m.conf:8]"));
+    EXPECT_THAT(lines(read(kDynamic + "pm.queue_timeout = 5\npm.queue_limit = 1\n")),
+                ElementsAre());
 }
 
 TEST_F(ProcessChecks, start_servers_is_settled_with_a_notice) {

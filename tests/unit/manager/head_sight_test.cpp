@@ -77,9 +77,9 @@ TEST_F(HeadSightTest, a_head_in_any_pieces_is_whole_at_the_end) {
     EXPECT_EQ(unread(), whole.substr(absorbed));
 }
 
-TEST_F(HeadSightTest, leaves_what_is_no_request_to_a_worker) {
+TEST_F(HeadSightTest, tells_what_is_outside_the_protocol) {
     say(std::string(64, 'x'));
-    EXPECT_EQ(sight_.look(parked_), Sight::unclear);
+    EXPECT_EQ(sight_.look(parked_), Sight::garbage);
 }
 
 TEST_F(HeadSightTest, leaves_very_long_heads_to_a_worker) {

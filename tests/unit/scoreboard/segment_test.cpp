@@ -317,6 +317,35 @@ TEST(PoolWriter, sums_stop_at_the_top) {
     EXPECT_EQ(takeSnapshot(board.segment).totals.requests, ~std::uint64_t{0});
 }
 
+TEST(PoolWriter, the_queue_now_and_what_became_of_it) {
+    Board board(1);
+    PoolWriter pool(board.segment);
+    const std::uint64_t longAgo = monotonicNs() - 5 * kNsPerSecond;
+    pool.setQueue({.limit = 10, .depth = 4, .oldestNs = longAgo});
+    PoolSnapshot snapshot = takeSnapshot(board.segment);
+    EXPECT_EQ(snapshot.queueLimit, 10U);
+    EXPECT_EQ(snapshot.queued, 4U);
+    EXPECT_GE(snapshot.queuedNs, 5 * kNsPerSecond);
+    pool.setQueue({.limit = 10, .depth = 0, .oldestNs = 0});
+    pool.countOverLimit();
+    pool.countOverdue();
+    pool.countHungUp();
+    pool.addRetired({.maxQueued = 3, .overLimit = 1, .overdue = 2, .hungUp = 3});
+    snapshot = takeSnapshot(board.segment);
+    EXPECT_EQ(snapshot.queuedNs, 0U);
+    EXPECT_EQ(snapshot.totals.maxQueued, 4U);
+    EXPECT_EQ(snapshot.totals.overLimit, 2U);
+    EXPECT_EQ(snapshot.totals.overdue, 3U);
+    EXPECT_EQ(snapshot.totals.hungUp, 4U);
+}
+
+TEST(PoolWriter, an_arrival_in_the_future_has_not_waited) {
+    Board board(1);
+    PoolWriter pool(board.segment);
+    pool.setQueue({.limit = 10, .depth = 1, .oldestNs = UINT64_MAX});
+    EXPECT_EQ(takeSnapshot(board.segment).queuedNs, 0U);
+}
+
 TEST(PoolWriter, events_and_high_water_marks) {
     Board board(1);
     PoolWriter pool(board.segment);

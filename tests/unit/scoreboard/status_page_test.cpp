@@ -416,6 +416,38 @@ TEST_F(StatusPageTest, all_pool_numbers_have_their_place) {
     EXPECT_EQ(page["total processes"], 35);
 }
 
+TEST_F(StatusPageTest, a_pool_without_a_queue_of_its_own_shows_none) {
+    for (const auto format : {StatusFormat::text, StatusFormat::json, StatusFormat::xml,
+                              StatusFormat::html, StatusFormat::openMetrics}) {
+        EXPECT_EQ(page(format, false).find("queued"), std::string::npos);
+    }
+}
+
+TEST_F(StatusPageTest, the_queue_of_a_pool_that_has_one) {
+    pool_.queueLimit = 100;
+    pool_.queued = 7;
+    pool_.queuedNs = 3'000'500;
+    pool_.totals.maxQueued = 8;
+    pool_.totals.overLimit = 9;
+    pool_.totals.overdue = 10;
+    pool_.totals.hungUp = 11;
+    const auto page = nlohmann::json::parse(json(false));
+    EXPECT_EQ(page["queued requests"], 7);
+    EXPECT_EQ(page["oldest queued request"], 3000);
+    EXPECT_EQ(page["max queued requests"], 8);
+    EXPECT_EQ(page["queue limit"], 100);
+    EXPECT_EQ(page["queue limit rejections"], 9);
+    EXPECT_EQ(page["queue timeout rejections"], 10);
+    EXPECT_EQ(page["queue hang ups"], 11);
+    const std::string metrics = this->page(StatusFormat::openMetrics, false);
+    for (const char* line : {"queued_requests 7", "oldest_queued_request_milliseconds 3",
+                             "max_queued_requests 8", "queue_limit 100", "queue_limit_rejections 9",
+                             "queue_timeout_rejections 10", "queue_hang_ups 11"}) {
+        EXPECT_NE(metrics.find(std::string("\nphpfpm_") + line + "\n"), std::string::npos) << line;
+    }
+    EXPECT_TRUE(metrics.ends_with("# EOF\n"));
+}
+
 TEST_F(StatusPageTest, cpu_is_a_share_of_the_last_request_and_only_shown_idle) {
     WorkerSnapshot& worker = pool_.workers[1];
     worker.facts.durationNs = 3'000'000;

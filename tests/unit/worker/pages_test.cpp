@@ -107,6 +107,14 @@ TEST(Pages, the_engines_charset_and_type_are_in_the_headers) {
                     .headers.ends_with("\nContent-type: image/x\r\n\r\n"));
 }
 
+TEST(Pages, an_overloaded_pool_says_when_to_come_back) {
+    const PageResponse page = overloadPage({}, 7);
+    EXPECT_TRUE(page.headers.starts_with("Status: 503 Service Unavailable\r\n"));
+    EXPECT_EQ(headerValue(page.headers, "Retry-After"), "7");
+    EXPECT_TRUE(page.headers.ends_with("\r\n\r\n"));
+    EXPECT_FALSE(page.body.empty());
+}
+
 TEST(Pages, without_a_charset_none_is_named) {
     const PageSettings settings{.charset = ""};
     EXPECT_TRUE(pingPage({}, requestFor("/ping"), settings)

@@ -32,6 +32,16 @@ class ParkedMessage : public testing::Test {
     UniqueFd peer_;
 };
 
+TEST_F(ParkedMessage, a_peer_has_hung_up_only_when_both_directions_are_closed) {
+    EXPECT_FALSE(hasHungUp(connection_.get()));
+    EXPECT_TRUE(writeAll(peer_.get(), "a request"));
+    EXPECT_FALSE(hasHungUp(connection_.get()));
+    ::shutdown(peer_.get(), SHUT_WR);
+    EXPECT_FALSE(hasHungUp(connection_.get()));
+    peer_.reset();
+    EXPECT_TRUE(hasHungUp(connection_.get()));
+}
+
 TEST_F(ParkedMessage, carries_the_connection_its_head_and_what_is_known) {
     const UniqueFd head = createSealedContent("head", "half a head").value();
     ParkedFacts facts;
