@@ -177,7 +177,8 @@ TEST_F(StatusConnectionTest, a_half_read_head_goes_on_in_another_object) {
     const auto facts = connection_.facts();
     EXPECT_EQ(facts.headBegun, 1);
     EXPECT_EQ(facts.forStatus, 1);
-    StatusConnection other(UniqueFd(::fcntl(connection_.fd(), F_DUPFD_CLOEXEC, 3)), answer_, kNow);
+    StatusConnection other(UniqueFd(::fcntl(connection_.fd(), F_DUPFD_CLOEXEC, 3)), answer_, kNow,
+                           {});
     ASSERT_TRUE(other.resume(facts, connection_.partialHead()));
     connection_ = std::move(other);
     say(bytes.substr(30));
@@ -207,8 +208,10 @@ TEST_F(StatusConnectionTest, no_bytes_make_it_wait_without_end_or_grow) {
                 c = static_cast<char>(random());
             }
         }
-        StatusConnection::Answer any = [](const fastcgi::Params&) { return std::string("a"); };
-        connection_ = StatusConnection(open(), any, kNow);
+        StatusConnection::Answer any = [](const fastcgi::Params&, const StatusConnection::Asker&) {
+            return std::string("a");
+        };
+        connection_ = StatusConnection(open(), any, kNow, {});
         say(std::string_view(bytes).substr(0, random() % bytes.size()));
         if (!run()) {
             continue;  // to be destroyed, and not called again

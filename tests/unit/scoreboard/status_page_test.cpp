@@ -552,7 +552,7 @@ TEST_F(StatusPageTest, noise_in_slots_gives_sane_pages) {
         ASSERT_EQ(snapshot.idle + snapshot.active, snapshot.workers.size());
         const std::string page = renderStatus(snapshot, {StatusFormat::text, true}).body;
         ASSERT_EQ(static_cast<std::size_t>(std::count(page.begin(), page.end(), '\n')),
-                  15 + 15 * snapshot.workers.size());
+                  15 + (snapshot.queueLimit > 0 ? 7 : 0) + 15 * snapshot.workers.size());
         const auto json = nlohmann::json::parse(
             renderStatus(snapshot, {StatusFormat::json, true}).body, nullptr, false);
         ASSERT_FALSE(json.is_discarded());
