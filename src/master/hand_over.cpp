@@ -76,10 +76,12 @@ void takeAll(const json& from, const char* name, std::vector<Item>& to, Decode d
 
 json encodeTotals(const scoreboard::Totals& totals) {
     // A new member of Totals does not compile here, so that it is not forgotten below.
-    const auto& [requests, slow, reached, active, queue, memory, timedOut] = totals;
-    return {{"requests", requests}, {"slow", slow},   {"maxChildrenReached", reached},
-            {"maxActive", active},  {"queue", queue}, {"memoryPeak", memory},
-            {"timedOut", timedOut}};
+    const auto& [requests, slow, reached, active, queue, memory, timedOut, queued, overLimit,
+                 overdue, hungUp] = totals;
+    return {{"requests", requests}, {"slow", slow},     {"maxChildrenReached", reached},
+            {"maxActive", active},  {"queue", queue},   {"memoryPeak", memory},
+            {"timedOut", timedOut}, {"queued", queued}, {"overLimit", overLimit},
+            {"overdue", overdue},   {"hungUp", hungUp}};
 }
 
 scoreboard::Totals decodeTotals(const json& from) {
@@ -91,6 +93,10 @@ scoreboard::Totals decodeTotals(const json& from) {
     take(from, "queue", totals.maxListenQueue);
     take(from, "memoryPeak", totals.memoryPeak);
     take(from, "timedOut", totals.timedOut);
+    take(from, "queued", totals.maxQueued);
+    take(from, "overLimit", totals.overLimit);
+    take(from, "overdue", totals.overdue);
+    take(from, "hungUp", totals.hungUp);
     return totals;
 }
 
