@@ -60,6 +60,7 @@ void checkManagerLife(CheckContext& context);
 void checkQueueLimit(CheckContext& context);
 void checkQueueTimeout(CheckContext& context);
 void checkQueueRetryAfter(CheckContext& context);
+void checkMaxWaiting(CheckContext& context);
 
 // address_checks.cpp
 void checkListen(CheckContext& context);

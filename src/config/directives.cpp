@@ -121,6 +121,17 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Users whose processes may connect to the pool's unix sockets, pm.status_listen included, "
      "whatever the permissions of these are; root only when it is named. Empty: none.",
      checkAllowedUsers, DumpStyle::ownDirective},
+    {"listen.max_waiting", Scope::pool, Type::integer, &P::listenMaxWaiting, "1024",
+     "a whole number of at least 1",
+     "Most connections that wait without a worker: idle ones that the web server keeps alive, and "
+     "those whose request's parameters are incomplete. Of the latter the longest silent is closed "
+     "beyond it. Idle ones are not: once they are three quarters of it, answers end their "
+     "connections instead of keeping them alive.",
+     checkMaxWaiting, DumpStyle::ownDirective},
+    {"listen.keepalive_timeout", Scope::pool, Type::seconds, &P::listenKeepaliveTimeout, "0", kTime,
+     "How long a kept-alive connection may be idle before it is closed. Longer than the web "
+     "server's own limit, or a request may meet the close. 0: as long as the web server likes.",
+     nullptr, DumpStyle::ownDirective},
     {"process.priority", Scope::pool, Type::integer, &P::processPriority, "the master's",
      kPriority,
      "Priority (nice value) of the workers. Without effect unless muster is started as root.",
@@ -208,6 +219,10 @@ constexpr auto kDirectives = std::to_array<Directive>({
      checkSlowlogTimeout},
     {"request_slowlog_trace_depth", Scope::pool, Type::integer, &P::requestSlowlogTraceDepth, "20",
      kNumber, "Most function calls of a backtrace, innermost first.", checkSlowlogDepth},
+    {"request_header_timeout", Scope::pool, Type::seconds, &P::requestHeaderTimeout, "60s", kTime,
+     "How long a request's parameters may take from their first byte to their last, but no longer "
+     "than request_terminate_timeout; then the connection is closed. 0: no limit.", nullptr,
+     DumpStyle::ownDirective},
     {"request_terminate_timeout", Scope::pool, Type::seconds, &P::requestTerminateTimeout, "0",
      kTime,
      "How long a request may run. Then its script is ended as by a fatal error, the client gets a "

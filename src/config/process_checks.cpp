@@ -166,6 +166,14 @@ void checkQueueRetryAfter(CheckContext& context) {
     }
 }
 
+void checkMaxWaiting(CheckContext& context) {
+    const int value = context.pool->listenMaxWaiting;
+    if (value < 1) {
+        context.report(LogLevel::alert, "listen.max_waiting must be a positive value",
+                       context.found(context.name, value) + ", expected at least 1");
+    }
+}
+
 void checkOndemand(CheckContext& context) {
     constexpr int kLeastBacklog = -1;
     const int timeout = context.pool->processIdleTimeout;

@@ -80,6 +80,8 @@ struct PoolSettings {
     std::string listenMode;                           ///< octal text
     std::optional<std::string> listenAllowedClients;  ///< unset: any; empty: nobody
     std::optional<std::string> listenAllowedUsers;    ///< the same
+    int listenMaxWaiting = 1024;                      ///< connections without a worker
+    int listenKeepaliveTimeout = 0;                   ///< seconds; 0: none
     std::optional<int> processPriority;               ///< unset: the master's
     bool processDumpable = false;
 
@@ -113,6 +115,7 @@ struct PoolSettings {
     std::string slowlog;  ///< absolute; see hasSlowLog()
     int requestSlowlogTimeout = 0;
     int requestSlowlogTraceDepth = kDefaultTraceDepth;
+    int requestHeaderTimeout = 60;
     int requestTerminateTimeout = 0;
     bool requestTerminateTimeoutTrackFinished = false;
     int requestTerminateGrace = 1;

@@ -44,21 +44,25 @@ std::size_t sizeOf(const UniqueFd& head) {
     return head && ::fstat(head.get(), &info) == 0 ? static_cast<std::size_t>(info.st_size) : 0;
 }
 
-bool isKnown(const worker::ParkedConnection& parked) {
-    return parked.facts.keptAlive != 0 && parked.facts.headBegun == 0;
-}
-
 Result<void> send(MessageChannel& channel, const worker::ParkedConnection& parked) {
     return worker::sendParked(channel, parked.connection.get(), parked.head.get(), parked.facts);
 }
 
 }  // namespace
 
-ParkingLimits ParkingLimits::within(std::size_t openFiles, std::size_t others) {
+ParkingLimits ParkingLimits::of(const config::PoolSettings& pool, std::size_t openFiles,
+                                std::size_t others) {
     ParkingLimits limits;
+    limits.latecomers = static_cast<std::size_t>(std::max(pool.maxChildren, 0));
+    limits.wait = worker::WaitLimits::of(pool);
     const std::size_t left = openFiles > others ? (openFiles - others) / 2 : 0;
-    limits.connections = std::clamp<std::size_t>(left, 1, limits.connections);
+    limits.connections = std::clamp<std::size_t>(
+        left, 1, static_cast<std::size_t>(std::max(pool.listenMaxWaiting, 1)));
     return limits;
+}
+
+std::size_t ParkingLimits::descriptorsFor(const config::PoolSettings& pool) {
+    return 2 * static_cast<std::size_t>(std::max(pool.listenMaxWaiting, 1));
 }
 
 Parking::Parking(EventLoop& loop, const ParkingLimits& limits, const Queue& queue,
@@ -69,14 +73,21 @@ void Parking::park(worker::ParkedConnection parked) {
     const auto place = waiting_.emplace(waiting_.end());
     place->parked = std::move(parked);
     place->headBytes = sizeOf(place->parked.head);
-    place->deadlineNs = deadlineNs(place->parked.facts, limits_.wholeHeadNs).value_or(0);
+    place->deadlineNs = deadlineNs(place->parked.facts, limits_.wait).value_or(0);
     headBytes_ += place->headBytes;
+    if (isIdle(place->parked.facts)) {
+        ++idle_;
+    }
+    // Hosts that vanish without a word would be waited for for ever.
+    const int on = 1;
+    ::setsockopt(place->parked.connection.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     place->watch =
         loop_->whenReadable(place->parked.connection.get(), [this, place] { onReadable(place); });
     if (!sweepWatch_) {
         sweepWatch_ = loop_->every(kSweep, [this] { sweep(); });
     }
     makeRoom();
+    tellRoom();
 }
 
 void Parking::onReadable(Places::iterator place) {
@@ -95,28 +106,71 @@ void Parking::onReadable(Places::iterator place) {
 
 void Parking::becomesReady(Places::iterator place) {
     place->watch.cancel();
-    ready_.push_back(std::move(place->parked));
+    ready_.push_back(std::move(place->parked));  // its facts stay, too: plain numbers
     remove(place);
 }
 
 void Parking::remove(Places::iterator place) {
     headBytes_ -= place->headBytes;
+    if (isIdle(place->parked.facts)) {
+        --idle_;
+    }
     // Before its number is closed, or the loop would still ask the kernel about it.
     place->watch.cancel();
     waiting_.erase(place);
+    tellRoom();
 }
 
-// Strangers go first: closing a kept-alive connection may race with a request on its way.
-void Parking::makeRoom() {
-    while (!waiting_.empty() && (waiting_.size() + ready_.size() > limits_.connections ||
-                                 headBytes_ > limits_.headBytes)) {
-        const auto stranger =
-            std::find_if(waiting_.begin(), waiting_.end(), [this](const Place& place) {
-                return !isKnown(place.parked) &&
-                       (headBytes_ <= limits_.headBytes || place.headBytes > 0);
-            });
-        remove(stranger != waiting_.end() ? stranger : waiting_.begin());
+void Parking::tellRoom() {
+    const std::uint32_t full = isFull() ? 1 : 0;
+    if (queue_.full->load(std::memory_order_relaxed) != full) {
+        queue_.full->store(full, std::memory_order_relaxed);
     }
+}
+
+// A quarter is left to those who have only just come: each was silent once.
+bool Parking::isFull() const {
+    return idle_ + ready_.size() >= limits_.connections - limits_.connections / 4;
+}
+
+void Parking::makeRoom() {
+    while (waiting_.size() + ready_.size() > limits_.connections ||
+           headBytes_ > limits_.headBytes) {
+        auto place = dispensable();
+        if (place == waiting_.end()) {
+            // Idle ones only. Those of workers that did not know yet that there is no more room.
+            if (waiting_.size() + ready_.size() <= limits_.connections + limits_.latecomers ||
+                waiting_.empty()) {
+                return;
+            }
+            place = waiting_.begin();
+            if (look(place->parked.connection.get()) == Sight::bytes) {
+                becomesReady(place);
+                continue;
+            }
+        }
+        remove(place);
+    }
+}
+
+/// Of those that wait for the rest of a head the oldest that has nothing to say just now, or the
+/// oldest at all when the first few of them do.
+Parking::Places::iterator Parking::dispensable() {
+    constexpr int kLooks = 16;
+    const bool tooMany = waiting_.size() + ready_.size() > limits_.connections;
+    auto oldest = waiting_.end();
+    int looks = 0;
+    for (auto place = waiting_.begin(); place != waiting_.end() && looks < kLooks; ++place) {
+        if (isIdle(place->parked.facts) || (!tooMany && place->headBytes == 0)) {
+            continue;
+        }
+        if (look(place->parked.connection.get()) != Sight::bytes) {
+            return place;
+        }
+        oldest = oldest == waiting_.end() ? place : oldest;
+        ++looks;
+    }
+    return oldest;
 }
 
 void Parking::sweep() {
@@ -124,12 +178,21 @@ void Parking::sweep() {
     for (auto place = waiting_.begin(); place != waiting_.end();) {
         const auto next = std::next(place);
         if (place->deadlineNs != 0 && now >= place->deadlineNs) {
-            remove(place);
+            // One more look: nobody is closed for his slowness whose next request is here.
+            if (isIdle(place->parked.facts) &&
+                look(place->parked.connection.get()) == Sight::bytes) {
+                becomesReady(place);
+            } else {
+                remove(place);
+            }
         }
         place = next;
     }
     if (waiting_.empty()) {
         sweepWatch_.cancel();
+    }
+    if (!ready_.empty()) {
+        onReady_();
     }
 }
 
@@ -146,7 +209,9 @@ std::size_t Parking::readyCount() const {
 }
 
 std::deque<worker::ParkedConnection> Parking::takeReady() {
-    return std::exchange(ready_, {});
+    std::deque<worker::ParkedConnection> ready = std::exchange(ready_, {});
+    tellRoom();
+    return ready;
 }
 
 bool Parking::offer(const worker::ParkedConnection& parked) {
@@ -164,6 +229,7 @@ void Parking::fillQueue() {
     std::size_t inQueue = ready_.empty() ? 0 : queued();
     while (!ready_.empty() && inQueue < kQueueLength && offer(ready_.front())) {
         ready_.pop_front();
+        tellRoom();
         ++inQueue;
     }
 }
@@ -213,7 +279,7 @@ void Parking::closeIdle() {
         const Sight sight = look(place->parked.connection.get());
         if (sight == Sight::bytes) {
             becomesReady(place);
-        } else if (sight == Sight::gone || isKnown(place->parked)) {
+        } else if (sight == Sight::gone || isIdle(place->parked.facts)) {
             remove(place);
         } else {
             const bool begun = place->parked.facts.headBegun != 0;

@@ -24,12 +24,6 @@ constexpr milliseconds kStartCheck{2};     // between looks at the first workers
 constexpr milliseconds kDrainCheck{50};    // between looks for workers gone idle while draining
 constexpr milliseconds kEscalation{1000};  // from TERM to KILL (spec lifecycle §4.2)
 
-ParkingLimits parkingLimits(const config::PoolSettings& pool) {
-    ParkingLimits limits = ParkingLimits::within(openFileLimits().soft, descriptorsFor(pool));
-    limits.wholeHeadNs = worker::wholeHeadNs(pool);
-    return limits;
-}
-
 }  // namespace
 
 std::size_t descriptorsFor(const config::PoolSettings& pool) {
@@ -44,7 +38,10 @@ PoolManager::PoolManager(const Parts& parts)
     : parts_(parts),
       pool_(parts.inputs->pool),
       pen_(*parts.workers->segment),
-      parking_(*parts.loop, parkingLimits(pool_), parts.handOvers, [this] { handOut(); }),
+      parking_(*parts.loop, ParkingLimits::of(pool_, openFileLimits().soft, descriptorsFor(pool_)),
+               {parts.handOvers.first, parts.handOvers.second,
+                &parts.workers->segment->header().commands.lotFull},
+               [this] { handOut(); }),
       lingering_(*parts.loop, [this] { finishIfEmpty(); }),
       lastOrders_(parts.workers->listenFd),
       refusals_(*parts.log, poolPrefix()),
@@ -250,6 +247,14 @@ void PoolManager::start(const scoreboard::Totals& carried, std::uint32_t room) {
     }
     pen_.addRetired(carried);
     phase_ = Phase::starting;
+    if (parking_.limit() < static_cast<std::size_t>(pool_.listenMaxWaiting)) {
+        // The default asks for more than some systems have, and nobody for the default.
+        const bool wanted = pool_.listenMaxWaiting > config::PoolSettings{}.listenMaxWaiting;
+        parts_.log->write(wanted ? LogLevel::warning : LogLevel::debug,
+                          fmt::format("{}listen.max_waiting is {} instead of {}: more files may "
+                                      "not be open",
+                                      poolPrefix(), parking_.limit(), pool_.listenMaxWaiting));
+    }
     writeCommands();
     room_.begin(room, initialWorkers(pool_));
     for (int i = room_.mayFork(initialWorkers(pool_), 0); i > 0 && phase_ == Phase::starting; --i) {

@@ -9,6 +9,7 @@
 #include <list>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/event_loop.h"
 #include "base/signals.h"
@@ -41,7 +42,7 @@ class PoolManager {
         const ManagerInputs* inputs = nullptr;
         WorkerTemplate* workers = nullptr;
         MessageChannel* channel = nullptr;
-        Parking::Queue handOvers;
+        std::pair<MessageChannel*, MessageChannel*> handOvers;  ///< ours, the workers'
         SignalPipe* signals = nullptr;
         EventLoop* loop = nullptr;
         log::ErrorLog* log = nullptr;

@@ -128,6 +128,8 @@ void PoolManager::settleParked() {
             status_.connections().closeIdle();
             handOut();
         }
+    } else if (parking_.hasUnqueued()) {
+        handOut();
     }
 }
 

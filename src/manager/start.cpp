@@ -205,8 +205,9 @@ int managerMain() {
         return fail(manager, loaded.error());
     }
     Confinement confinement(manager.inputs, manager.log);
-    if (auto confined = confinement.becomePoolUser(descriptorsFor(manager.inputs.pool));
-        !confined) {
+    const std::size_t descriptors =
+        descriptorsFor(manager.inputs.pool) + ParkingLimits::descriptorsFor(manager.inputs.pool);
+    if (auto confined = confinement.becomePoolUser(descriptors); !confined) {
         return failAsChild(manager, confined.error());
     }
     if (auto loaded = loadRuntimeOf(manager); !loaded) {

@@ -128,6 +128,7 @@ struct alignas(kCacheLine) Commands {
     std::atomic<std::uint32_t> handOvers;  ///< not 0: connections wait in the hand-over queue
     std::atomic<std::uint32_t> lineUp;     ///< not 0: only the manager accepts, for connections
                                            ///< wait in its queue that came before
+    std::atomic<std::uint32_t> lotFull;    ///< not 0: no room for more idle connections
 };
 
 struct alignas(kCacheLine) Header {

@@ -26,6 +26,9 @@ constexpr std::uint64_t kPatienceNs = 5 * kNsPerMs;
 constexpr std::uint64_t kInLineNs = kNsPerSecond;
 /// … and how long until parking is tried again when the manager could not take the connection.
 constexpr std::uint64_t kRetryNs = 10 * kNsPerMs;
+/// How long an idle connection keeps its worker when nobody else wants that: parked, its next
+/// request costs a little more; kept, its worker counts as active and the pool never shrinks.
+constexpr std::uint64_t kIdleNs = kNsPerSecond;
 
 /// Why the next request must not meet this process; nothing when it may.
 std::optional<WorkerExit> unfitness(RunOutcome outcome, const config::PoolSettings& pool) {
@@ -60,6 +63,7 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, Wait
                   .errors = inputs.log}),
       handOver_(inputs),
       admission_(inputs),
+      waitLimits_(WaitLimits::of(*inputs.pool)),
       request_(inputs, connection_, slot, accessLog_),
       recycling_(inputs) {
     connection_.setLingerer([this](int fd) { return handOver_.linger(fd); });
@@ -144,11 +148,6 @@ bool AcceptLoop::servesLastOrders() const {
 
 std::uint32_t AcceptLoop::draining() const {
     return commands_->draining.load(std::memory_order_relaxed);
-}
-
-bool AcceptLoop::connectionReadable() const {
-    pollfd entry{connection_.fd(), POLLIN, 0};
-    return ::poll(&entry, 1, 0) > 0;
 }
 
 bool AcceptLoop::listenerReadable() const {
@@ -336,12 +335,6 @@ void AcceptLoop::serveConnection() {
         facts_ = {};
         facts_.keptAlive = 1;
         handedOver_ = false;
-        // As before accepting: said first, looked at after, because a busy worker gets no signal.
-        slot_->setStage(scoreboard::Stage::keepAlive);
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (isStop(draining()) && !connectionReadable()) {
-            break;
-        }
     }
     connection_.close();
 }
@@ -400,14 +393,15 @@ const char* AcceptLoop::peerOrNull() const {
 // listening socket is watched only by a worker that would rather accept than go on waiting: being
 // woken by it is a duty (WaitSet), so then the connection is parked even if it has bytes by now.
 bool AcceptLoop::waitForBytes() {
+    // As before accepting: said first, looked at after, because a busy worker gets no signal.
     slot_->setStage(scoreboard::Stage::keepAlive);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (facts_.sinceNs == 0) {
         facts_.sinceNs = monotonicNs();
     }
-    const bool idle = facts_.keptAlive != 0 && facts_.headBegun == 0;
-    const std::uint64_t deadline =
-        deadlineNs(facts_, wholeHeadNs(*inputs_->pool)).value_or(WaitSet::kForever);
+    const bool idle = isIdle(facts_);
+    const std::uint64_t deadline = deadlineNs(facts_, waitLimits_).value_or(WaitSet::kForever);
+    const std::uint64_t enough = idle ? facts_.sinceNs + kIdleNs : WaitSet::kForever;
     bool parks = handOver_.possible();
     if (handOver_.linesUp()) {
         askForNext();
@@ -418,27 +412,31 @@ bool AcceptLoop::waitForBytes() {
         const bool leaving = mustLeave();
         if (leaving && isStopping()) {
             if (idle) {
-                return connectionReadable();  // a request that has begun is not left behind
+                return hasBytes(connection_.fd());  // a request that has begun is not left behind
             }
             parks = parks && servesLastOrders();
         }
-        const std::uint64_t now =
-            patience == 0 && deadline == WaitSet::kForever ? 0 : monotonicNs();
+        const std::uint64_t now = monotonicNs();
         if (now >= deadline) {
-            return false;
+            return idle && hasBytes(connection_.fd());
         }
         patience = now >= patience ? 0 : patience;
-        if (parks && patience == 0 && (leaving || owesAccept_ || handOver_.holds())) {
+        const bool idleLong = now >= enough && handOver_.hasRoom();
+        if (parks && patience == 0 && (leaving || owesAccept_ || idleLong || handOver_.holds())) {
             if (park()) {
                 return false;
             }
-            patience = monotonicNs() + kRetryNs;
+            patience = now + kRetryNs;
         }
-        const WaitSet::Ready ready =
-            parks && patience == 0
-                ? waits_->wait(connection_.fd(), deadline)
-                : waits_->waitAlone(connection_.fd(),
-                                    patience == 0 ? deadline : std::min(patience, deadline));
+        std::uint64_t until = deadline;
+        if (patience != 0) {
+            until = std::min(until, patience);
+        } else if (parks && now < enough) {
+            until = std::min(until, enough);
+        }
+        const WaitSet::Ready ready = parks && patience == 0
+                                         ? waits_->wait(connection_.fd(), until)
+                                         : waits_->waitAlone(connection_.fd(), until);
         owesAccept_ = owesAccept_ || ready.listener;
         if (ready.told) {
             signals_->clearTold();

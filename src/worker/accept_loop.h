@@ -39,7 +39,6 @@ class AcceptLoop {
     [[nodiscard]] UniqueFd acceptConnection();
     void outlastAcceptError(int error);
     [[nodiscard]] bool listenerReadable() const;
-    [[nodiscard]] bool connectionReadable() const;
     [[nodiscard]] std::uint32_t draining() const;
     [[nodiscard]] bool servesLastOrders() const;
     [[nodiscard]] bool owesLastOrders() const;
@@ -67,6 +66,7 @@ class AcceptLoop {
     AccessLog accessLog_;
     HandOver handOver_;
     PeerAdmission admission_;
+    WaitLimits waitLimits_;
     fastcgi::ServerConnection connection_;
     ServedRequest request_;
     Recycling recycling_;

@@ -29,6 +29,10 @@ bool HandOver::holds() const {
     return waits() && ::poll(&entry, 1, 0) > 0;
 }
 
+bool HandOver::hasRoom() const {
+    return commands_->lotFull.load(std::memory_order_relaxed) == 0;
+}
+
 std::optional<ParkedConnection> HandOver::take() {
     // An error is one message that could not be taken whole; its connection is closed with it.
     const auto outcome = queue_.receive(message_);

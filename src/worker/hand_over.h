@@ -25,6 +25,8 @@ class HandOver {
     [[nodiscard]] bool waits() const;
     /// Something is in it: worth giving up a connection that may be just as good.
     [[nodiscard]] bool holds() const;
+    /// The manager has room for idle connections beyond those that must be parked.
+    [[nodiscard]] bool hasRoom() const;
     [[nodiscard]] std::optional<ParkedConnection> take();
     /// Only the manager accepts for now: connections wait in its queue that came before.
     [[nodiscard]] bool linesUp() const;

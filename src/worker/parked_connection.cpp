@@ -17,9 +17,17 @@ namespace muster::worker {
 static_assert(std::is_trivially_copyable_v<ParkedFacts> &&
               std::has_unique_object_representations_v<ParkedFacts>);
 
-std::uint64_t wholeHeadNs(const config::PoolSettings& pool) {
-    const auto limit = static_cast<std::uint64_t>(std::max(pool.requestTerminateTimeout, 0));
-    return limit == 0 ? kWholeHeadNs : std::min(kWholeHeadNs, limit * kNsPerSecond);
+WaitLimits WaitLimits::of(const config::PoolSettings& pool) {
+    const auto ns = [](int seconds) {
+        return static_cast<std::uint64_t>(std::max(seconds, 0)) * kNsPerSecond;
+    };
+    WaitLimits limits{.headNs = ns(pool.requestHeaderTimeout),
+                      .idleNs = ns(pool.listenKeepaliveTimeout)};
+    const std::uint64_t whole = ns(pool.requestTerminateTimeout);
+    if (whole != 0 && (limits.headNs == 0 || limits.headNs > whole)) {
+        limits.headNs = whole;
+    }
+    return limits;
 }
 
 bool hasHungUp(int connection) {
@@ -36,14 +44,20 @@ bool hasHungUp(int connection) {
            family != AF_UNIX;
 }
 
-std::optional<std::uint64_t> deadlineNs(const ParkedFacts& facts, std::uint64_t wholeHeadNs) {
-    if (facts.headBegun != 0) {
-        return facts.sinceNs + wholeHeadNs;
-    }
-    if (facts.keptAlive == 0) {
-        return facts.sinceNs + kFirstByteNs;
-    }
-    return std::nullopt;
+bool isIdle(const ParkedFacts& facts) {
+    return facts.keptAlive != 0 && facts.headBegun == 0;
+}
+
+bool hasBytes(int connection) {
+    pollfd entry{connection, POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
+
+std::optional<std::uint64_t> deadlineNs(const ParkedFacts& facts, const WaitLimits& limits) {
+    const std::uint64_t limit = facts.headBegun != 0 ? limits.headNs
+                                : isIdle(facts)      ? limits.idleNs
+                                                     : kFirstByteNs;
+    return limit == 0 ? std::nullopt : std::optional(facts.sinceNs + limit);
 }
 
 Result<void> sendParked(MessageChannel& channel, int connection, int head,

@@ -18,13 +18,19 @@ namespace muster::worker {
 
 /// How long a peer may take for its first byte, as under php-fpm.
 inline constexpr std::uint64_t kFirstByteNs = 5'000'000'000;
-/// How long a head may take from its first byte to its last, in pools without a limit of their own
-/// (request_terminate_timeout: a request that nobody runs costs no worker its life).
-inline constexpr std::uint64_t kWholeHeadNs = 60'000'000'000;
-[[nodiscard]] std::uint64_t wholeHeadNs(const config::PoolSettings& pool);
+/// How long a peer may take for more; 0: as long as it likes.
+struct WaitLimits {
+    std::uint64_t headNs = 0;  ///< from a head's first byte to its last
+    std::uint64_t idleNs = 0;  ///< from an answer to the next head's first byte
+
+    /// A head has no longer than a whole request (request_terminate_timeout): one that nobody runs
+    /// yet costs no worker its life.
+    [[nodiscard]] static WaitLimits of(const config::PoolSettings& pool);
+};
 
 struct ParkedFacts {
-    std::uint64_t sinceNs = 0;  ///< first byte of the head at hand, or else the accept; monotonic
+    /// First byte of the head at hand, or else the accept or the last answer; monotonic.
+    std::uint64_t sinceNs = 0;
     std::uint64_t sinceWallNs = 0;
     std::uint16_t requestId = 0;  ///< of the request before
     std::uint8_t lateData = 0;    ///< 1: its DATA may still follow
@@ -49,9 +55,16 @@ inline constexpr std::uint8_t kHungUpInLine = 2;
 /// over TCP both look the same. Nothing is read.
 [[nodiscard]] bool hasHungUp(int connection);
 
-/// When the peer has been waited for long enough; never for idle kept-alive connections.
+/// A request was answered on it, and not a byte of the next is here: closing it may meet that one
+/// on its way.
+[[nodiscard]] bool isIdle(const ParkedFacts& facts);
+
+/// The socket has something to read, or its end, by now.
+[[nodiscard]] bool hasBytes(int connection);
+
+/// When the peer has been waited for long enough; nothing: never.
 [[nodiscard]] std::optional<std::uint64_t> deadlineNs(const ParkedFacts& facts,
-                                                      std::uint64_t wholeHeadNs);
+                                                      const WaitLimits& limits);
 
 /// Fails with EAGAIN when the channel is full; the descriptors stay the caller's. `head`: -1 for
 /// none.

@@ -152,13 +152,16 @@ bool ServedRequest::finish() noexcept {
     }
     slot_->setStage(scoreboard::Stage::finishing);
     liftLimitUnlessTracked();
-    refuseKeepAliveWhenStopping();
+    refuseKeepAliveWhenUnwanted();
     return connection_->finish();
 }
 
-// When the service stops nobody waits for one more request on this connection.
-void ServedRequest::refuseKeepAliveWhenStopping() {
-    if (isStop(inputs_->segment->header().commands.draining.load(std::memory_order_relaxed))) {
+// Right behind an answer is the one moment at which the peer is hardly sending: when the service
+// stops, or there is no room for one more idle connection, it is not kept alive.
+void ServedRequest::refuseKeepAliveWhenUnwanted() {
+    const scoreboard::Commands& commands = inputs_->segment->header().commands;
+    if (isStop(commands.draining.load(std::memory_order_relaxed)) ||
+        commands.lotFull.load(std::memory_order_relaxed) != 0) {
         connection_->refuseKeepAlive();
     }
 }
@@ -177,7 +180,7 @@ bool ServedRequest::timeIsUp() noexcept {
 
 void ServedRequest::finishTimedOut() noexcept {
     slot_->setStage(scoreboard::Stage::ending);
-    refuseKeepAliveWhenStopping();
+    refuseKeepAliveWhenUnwanted();
     connection_->finishInstead(page_);
 }
 

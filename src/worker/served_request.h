@@ -58,7 +58,7 @@ class ServedRequest final : public RequestIo {
     [[nodiscard]] std::string_view timeoutPage(const RequestInfo& info);
     RunOutcome runInTime(const RequestInfo& info);
     void liftLimitUnlessTracked();
-    void refuseKeepAliveWhenStopping();
+    void refuseKeepAliveWhenUnwanted();
     void servePage(Page page, const RequestInfo& info);
     scoreboard::PoolSnapshot lookAround();
     PageResponse status(const RequestInfo& info, const PageSettings& settings);

@@ -57,6 +57,9 @@ TEST_F(ProcessChecks, every_rule_has_its_text_and_place) {
         {kDynamic + "pm.queue_retry_after = 0\n",
          "ALERT: [pool w] pm.queue_retry_after must be a positive value | '0' at [m.conf:8], "
          "expected at least 1s"},
+        {kPool + "listen.max_waiting = 0\n",
+         "ALERT: [pool www] listen.max_waiting must be a positive value | '0' at [m.conf:5], "
+         "expected at least 1"},
         {kOndemand + "pm.process_idle_timeout = 0\n",
          "ALERT: [pool w] pm.process_idle_timeout(0s) must be greater than 0s | '0' at "
          "[m.conf:5], expected at least 1 second"},

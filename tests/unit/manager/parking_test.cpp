@@ -21,7 +21,8 @@ class ParkingLot : public testing::Test {
     explicit ParkingLot(const ParkingLimits& limits = {})
         : loop_(EventLoop::create()),
           queue_(MessageChannel::pair()),
-          parking_(*loop_, limits, {&queue_->first, &queue_->second}, [this] { ++readyCalls_; }) {}
+          parking_(*loop_, limits, {&queue_->first, &queue_->second, &full_},
+                   [this] { ++readyCalls_; }) {}
 
     enum Kind { stranger, idle, begun };
 
@@ -69,18 +70,26 @@ class ParkingLot : public testing::Test {
     Result<std::pair<MessageChannel, MessageChannel>> queue_;
     std::vector<UniqueFd> peers_;
     int readyCalls_ = 0;
+    std::atomic<std::uint32_t> full_{0};
     Parking parking_;
 };
 
 class SmallParkingLot : public ParkingLot {
   protected:
-    SmallParkingLot() : ParkingLot({.connections = 3, .headBytes = 100}) {}
+    SmallParkingLot()
+        : ParkingLot({.connections = 3, .latecomers = 2, .headBytes = 100, .wait = {}}) {}
 };
 
 TEST(ParkingLimits, leave_descriptors_for_the_rest) {
-    EXPECT_EQ(ParkingLimits::within(1024, 80).connections, 472U);
-    EXPECT_EQ(ParkingLimits::within(1'000'000, 80).connections, 1024U);
-    EXPECT_EQ(ParkingLimits::within(64, 80).connections, 1U);
+    config::PoolSettings pool;
+    pool.maxChildren = 7;
+    EXPECT_EQ(ParkingLimits::of(pool, 1024, 80).connections, 472U);
+    EXPECT_EQ(ParkingLimits::of(pool, 1'000'000, 80).connections, 1024U);
+    EXPECT_EQ(ParkingLimits::of(pool, 64, 80).connections, 1U);
+    EXPECT_EQ(ParkingLimits::of(pool, 64, 80).latecomers, 7U);
+    pool.listenMaxWaiting = 20'000;
+    EXPECT_EQ(ParkingLimits::descriptorsFor(pool), 40'000U);
+    EXPECT_EQ(ParkingLimits::of(pool, 40'080, 80).connections, 20'000U);
 }
 
 TEST_F(ParkingLot, silent_ones_stay_and_speaking_ones_are_queued_in_order) {
@@ -139,18 +148,72 @@ TEST_F(ParkingLot, more_than_the_queue_holds_waits_and_keeps_its_order) {
     EXPECT_EQ(arrived, expected);
 }
 
-TEST_F(SmallParkingLot, strangers_go_before_known_peers_and_the_oldest_first) {
+TEST_F(SmallParkingLot, strangers_have_to_go_the_oldest_first) {
     park(idle);
     park(stranger);
-    park(stranger);
+    park(begun);
     park(idle);
     EXPECT_TRUE(closed(1));
     EXPECT_FALSE(closed(2));
+    EXPECT_EQ(full_, 0U) << "strangers take nobody's place";
     park(idle);
     EXPECT_TRUE(closed(2));
+    EXPECT_EQ(full_, 1U);
+    park(stranger);
+    EXPECT_TRUE(closed(5));
+    EXPECT_FALSE(closed(0) || closed(3) || closed(4));
+}
+
+TEST_F(SmallParkingLot, stranger_that_is_silent_goes_before_one_with_bytes) {
+    say(park(begun));
+    park(begun);
+    park(begun);
     park(idle);
-    EXPECT_TRUE(closed(0)) << "only known ones are left";
-    EXPECT_FALSE(closed(3) || closed(4) || closed(5));
+    EXPECT_TRUE(closed(1));
+    EXPECT_FALSE(closed(0) || closed(2));
+}
+
+TEST_F(ParkingLot, quarter_of_the_places_is_for_strangers) {
+    for (int i = 0; i < 768; ++i) {
+        EXPECT_EQ(full_, 0U);
+        park(idle);
+    }
+    EXPECT_EQ(full_, 1U);
+    for (int i = 0; i < 256; ++i) {
+        park(stranger);
+    }
+    EXPECT_FALSE(closed(768));
+    park(stranger);
+    EXPECT_TRUE(closed(768));
+}
+
+TEST_F(SmallParkingLot, idle_ones_stay_and_more_are_declined) {
+    for (int i = 0; i < 5; ++i) {
+        park(idle);
+    }
+    EXPECT_EQ(full_, 1U);
+    for (std::size_t i = 0; i < 5; ++i) {
+        EXPECT_FALSE(closed(i)) << "each may be the last one a worker kept alive";
+    }
+    peers_[1].reset();
+    peers_[2].reset();
+    turn();
+    turn();
+    EXPECT_EQ(full_, 1U);
+    peers_[3].reset();
+    turn();
+    EXPECT_EQ(full_, 0U);
+}
+
+TEST_F(SmallParkingLot, beyond_all_bounds_the_oldest_idle_one_goes_unless_it_speaks) {
+    for (int i = 0; i < 5; ++i) {
+        park(idle);
+    }
+    say(0);
+    park(idle);
+    EXPECT_FALSE(closed(0));
+    EXPECT_TRUE(parking_.hasUnqueued());
+    EXPECT_TRUE(closed(1));
 }
 
 TEST_F(SmallParkingLot, heads_share_a_budget) {
@@ -205,6 +268,25 @@ TEST_F(ParkingLot, heir_that_is_gone_is_told) {
     heir->second.close();
     EXPECT_FALSE(parking_.handOn(heir->first));
     EXPECT_FALSE(closed(0));
+}
+
+class ImpatientParkingLot : public ParkingLot {
+  protected:
+    ImpatientParkingLot() : ParkingLot({.wait = {.headNs = 1, .idleNs = 1}}) {}
+    /// Until the sweep has been round.
+    void sweep() {
+        const auto watch = loop_->after(std::chrono::milliseconds(300), [this] { loop_->stop(); });
+        loop_->run();
+    }
+};
+
+TEST_F(ImpatientParkingLot, closes_who_takes_too_long) {
+    park(idle);
+    park(begun);
+    park(stranger);
+    sweep();
+    EXPECT_TRUE(closed(0) && closed(1));
+    EXPECT_FALSE(closed(2)) << "has five seconds for a first byte";
 }
 
 TEST_F(ParkingLot, end_of_service_keeps_who_has_begun_or_had_no_time_to) {

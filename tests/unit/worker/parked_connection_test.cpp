@@ -94,23 +94,35 @@ TEST_F(ParkedMessage, clock_from_the_future_is_put_right) {
 TEST(ParkedFacts, deadline_depends_on_what_the_peer_owes) {
     ParkedFacts facts;
     facts.sinceNs = 1000;
-    EXPECT_EQ(deadlineNs(facts, kWholeHeadNs), 1000 + kFirstByteNs);
+    const WaitLimits limits{.headNs = 5, .idleNs = 7};
+    EXPECT_EQ(deadlineNs(facts, limits), 1000 + kFirstByteNs);
+    EXPECT_EQ(deadlineNs(facts, {}), 1000 + kFirstByteNs);
     facts.headBegun = 1;
-    EXPECT_EQ(deadlineNs(facts, kWholeHeadNs), 1000 + kWholeHeadNs);
-    EXPECT_EQ(deadlineNs(facts, 5), 1005U);
+    EXPECT_EQ(deadlineNs(facts, limits), 1005U);
+    EXPECT_EQ(deadlineNs(facts, {}), std::nullopt);
     facts.keptAlive = 1;
-    EXPECT_EQ(deadlineNs(facts, 5), 1005U);
+    EXPECT_EQ(deadlineNs(facts, limits), 1005U);
+    EXPECT_FALSE(isIdle(facts));
     facts.headBegun = 0;
-    EXPECT_EQ(deadlineNs(facts, 5), std::nullopt);
+    EXPECT_TRUE(isIdle(facts));
+    EXPECT_EQ(deadlineNs(facts, limits), 1007U);
+    EXPECT_EQ(deadlineNs(facts, {}), std::nullopt);
 }
 
-TEST(ParkedFacts, head_may_take_as_long_as_a_request_may) {
+TEST(WaitLimits, head_may_take_no_longer_than_its_request) {
     config::PoolSettings pool;
-    EXPECT_EQ(wholeHeadNs(pool), kWholeHeadNs);
+    EXPECT_EQ(WaitLimits::of(pool).headNs, 60 * kNsPerSecond);
+    EXPECT_EQ(WaitLimits::of(pool).idleNs, 0U);
     pool.requestTerminateTimeout = 3;
-    EXPECT_EQ(wholeHeadNs(pool), 3 * kNsPerSecond);
+    EXPECT_EQ(WaitLimits::of(pool).headNs, 3 * kNsPerSecond);
     pool.requestTerminateTimeout = 300;
-    EXPECT_EQ(wholeHeadNs(pool), kWholeHeadNs);
+    EXPECT_EQ(WaitLimits::of(pool).headNs, 60 * kNsPerSecond);
+    pool.requestHeaderTimeout = 0;
+    EXPECT_EQ(WaitLimits::of(pool).headNs, 300 * kNsPerSecond);
+    pool.requestTerminateTimeout = 0;
+    pool.listenKeepaliveTimeout = 2;
+    EXPECT_EQ(WaitLimits::of(pool).headNs, 0U);
+    EXPECT_EQ(WaitLimits::of(pool).idleNs, 2 * kNsPerSecond);
 }
 
 }  // namespace
