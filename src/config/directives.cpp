@@ -223,6 +223,15 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "How long a request's parameters may take from their first byte to their last, but no longer "
      "than request_terminate_timeout; then the connection is closed. 0: no limit.", nullptr,
      DumpStyle::ownDirective},
+    {"request_body_timeout", Scope::pool, Type::seconds, &P::requestBodyTimeout, "0", kTime,
+     "How long a request's body may stop coming while it is read. Then the request ends: the client "
+     "gets a 408 page if nothing of the response has left. A slow body that goes on is not cut. "
+     "0: no limit.", nullptr, DumpStyle::ownDirective},
+    {"request_abort_on_disconnect", Scope::pool, Type::boolean, &P::requestAbortOnDisconnect, "no",
+     kYesNo,
+     "End a script as soon as its client has left, not only when it prints something, unless it "
+     "has set ignore_user_abort. Its shutdown functions run; the access log says 499.", nullptr,
+     DumpStyle::ownDirective},
     {"request_terminate_timeout", Scope::pool, Type::seconds, &P::requestTerminateTimeout, "0",
      kTime,
      "How long a request may run. Then its script is ended as by a fatal error, the client gets a "

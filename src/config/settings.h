@@ -116,6 +116,8 @@ struct PoolSettings {
     int requestSlowlogTimeout = 0;
     int requestSlowlogTraceDepth = kDefaultTraceDepth;
     int requestHeaderTimeout = 60;
+    int requestBodyTimeout = 0;
+    bool requestAbortOnDisconnect = false;
     int requestTerminateTimeout = 0;
     bool requestTerminateTimeoutTrackFinished = false;
     int requestTerminateGrace = 1;

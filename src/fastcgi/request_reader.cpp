@@ -84,6 +84,25 @@ void RequestReader::forgetHead() {
     }
 }
 
+bool RequestReader::endReceived() const {
+    if (phase_ == Phase::boundary) {
+        return atRecordStart();
+    }
+    std::size_t at = head_;
+    bool last = use_ == Use::lastBody;
+    if (use_ != Use::none) {
+        at += contentLeft_ + paddingLeft_;
+    }
+    while (phase_ == Phase::body && !last && at + kHeaderSize <= tail_) {
+        const std::span<const char> bytes(buffer_.get() + at, kHeaderSize);
+        const RecordHeader header = decodeHeader(std::as_bytes(bytes).first<kHeaderSize>());
+        last = header.type == RecordType::stdIn && header.contentLength == 0 &&
+               header.requestId == requestId_;
+        at += kHeaderSize + header.contentLength + header.paddingLength;
+    }
+    return last && at == tail_;
+}
+
 std::span<char> RequestReader::room() {
     if (head_ > 0) {
         if (phase_ == Phase::boundary || phase_ == Phase::params) {

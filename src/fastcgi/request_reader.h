@@ -57,6 +57,8 @@ class RequestReader {
 
     /// True from the empty STDIN record until the next request: nothing of this one is to come.
     [[nodiscard]] bool betweenRequests() const { return phase_ == Phase::boundary; }
+    /// Every byte up to the empty STDIN record was received, and none behind it.
+    [[nodiscard]] bool endReceived() const;
     /// True when nothing of a record has been begun, either.
     [[nodiscard]] bool atRecordStart() const { return use_ == Use::none && buffered() == 0; }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <limits>
@@ -23,6 +24,26 @@ constexpr std::size_t kDrainBytes = std::size_t{8} << 20;
 constexpr std::uint64_t kMomentNs = 20 * kNsPerMs;
 /// What a peer that was interrupted gets instead of its Patience.
 constexpr std::uint64_t kShortDrainNs = 100 * kNsPerMs;
+
+enum class Wait { ready, late, told };
+
+/// Until the deadline, or until a signal has set `stop`.
+Wait waitForMore(int fd, std::uint64_t deadlineNs, const volatile std::sig_atomic_t& stop) {
+    while (stop == 0) {
+        const std::uint64_t now = monotonicNs();
+        if (now >= deadlineNs) {
+            return Wait::late;
+        }
+        pollfd entry{fd, POLLIN, 0};
+        const std::uint64_t milliseconds = (deadlineNs - now + kNsPerMs - 1) / kNsPerMs;
+        const int ready =
+            ::poll(&entry, 1, static_cast<int>(std::min<std::uint64_t>(milliseconds, INT_MAX)));
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return Wait::ready;  // an error shows when it is read
+        }
+    }
+    return Wait::told;
+}
 
 /// False when the deadline has passed.
 bool waitReadable(int fd, std::uint64_t deadlineNs) {
@@ -47,6 +68,7 @@ struct ServerConnection::State {
         : patience(patienceWithPeers), reader(limits) {}
 
     Receipt receive(int flags);
+    bool receiveBody();
     bool sendReplies();
     bool drainBody(std::uint64_t deadlineNs);
     bool drainForNext();
@@ -69,6 +91,7 @@ struct ServerConnection::State {
     bool answered = false;  ///< something was said that must arrive
     bool keepAlive = false;
     bool aborted = false;
+    bool stalled = false;
     bool hurried = false;  ///< the body must come at once
     // What a signal handler looks at or changes.
     volatile bool finished = true;
@@ -95,6 +118,24 @@ Receipt ServerConnection::State::receive(int flags) {
         }
         peerClosed = true;
         return Receipt::closed;
+    }
+}
+
+// Asks first and waits then: most bodies come as fast as they are read.
+bool ServerConnection::State::receiveBody() {
+    if (patience.bodyNs == 0) {
+        return receive(0) == Receipt::bytes;
+    }
+    for (;;) {
+        const Receipt received = receive(MSG_DONTWAIT);
+        if (received != Receipt::nothing) {
+            return received == Receipt::bytes;
+        }
+        const Wait waited = waitForMore(fd.get(), monotonicNs() + patience.bodyNs, interrupted);
+        if (waited != Wait::ready) {
+            stalled = waited == Wait::late;
+            return false;
+        }
     }
 }
 
@@ -202,7 +243,7 @@ void ServerConnection::open(UniqueFd fd) {
     s.fd = std::move(fd);
     s.reader.reset();
     s.problem = "";
-    s.peerClosed = s.answered = s.keepAlive = s.aborted = s.hurried = false;
+    s.peerClosed = s.answered = s.keepAlive = s.aborted = s.stalled = s.hurried = false;
     s.finished = true;
     s.bodyBytes = 0;
 }
@@ -235,7 +276,7 @@ HeadOutcome ServerConnection::readHead() {
     switch (progress) {
         case RequestReader::Progress::request:
             s.keepAlive = s.reader.wantsKeepAlive();
-            s.finished = s.aborted = s.hurried = false;
+            s.finished = s.aborted = s.stalled = s.hurried = false;
             s.interrupted = 0;
             s.bodyBytes = 0;
             s.writer.begin(s.fd.get(), s.reader.requestId());
@@ -306,8 +347,7 @@ std::size_t ServerConnection::readBody(char* buffer, std::size_t n) {
             break;
         }
         if (!replied || progress == RequestReader::Progress::aborted ||
-            progress == RequestReader::Progress::violation ||
-            (total < n && s.receive(0) != Receipt::bytes)) {
+            progress == RequestReader::Progress::violation || (total < n && !s.receiveBody())) {
             s.aborted = true;
             s.keepAlive = false;
         }
@@ -322,6 +362,14 @@ void ServerConnection::hurryBody() {
 
 bool ServerConnection::aborted() const {
     return state_->aborted;
+}
+
+bool ServerConnection::stalled() const {
+    return state_->stalled;
+}
+
+bool ServerConnection::endReceived() const {
+    return state_->reader.endReceived();
 }
 
 bool ServerConnection::writeStdout(const char* data, std::size_t n) {
@@ -346,6 +394,10 @@ bool ServerConnection::flush() {
         s.keepAlive = false;
     }
     return s.finished ? isOpen() : !s.writer.failed();
+}
+
+bool ServerConnection::outputFailed() const {
+    return state_->writer.failed();
 }
 
 bool ServerConnection::State::finish() {

@@ -36,6 +36,7 @@ enum class Receipt { bytes, nothing, closed };
 struct Patience {
     std::uint64_t restNs = 100'000'000;     ///< for the record that ends a kept-alive request
     std::uint64_t drainNs = 2'000'000'000;  ///< while it still sends after its last answer
+    std::uint64_t bodyNs = 0;               ///< for the next piece of a body; 0: without end
 };
 
 /// Takes a connection that was said the last word to, and whose peer still sends: keeps a number of
@@ -83,14 +84,21 @@ class ServerConnection {
     /// For the rest of this request readBody() waits for each piece only a moment: a body that has
     /// not come by then ends there, and is not aborted().
     void hurryBody();
-    /// ABORT_REQUEST, a vanished peer or a protocol violation amid the body.
+    /// ABORT_REQUEST, a vanished peer, a protocol violation amid the body, or one that stalled.
     [[nodiscard]] bool aborted() const;
+    /// Nothing of the body came for as long as Patience allows.
+    [[nodiscard]] bool stalled() const;
+    /// Every byte of the request at hand is here, and none behind it: what the socket has to read
+    /// now, or later, begins with a record header.
+    [[nodiscard]] bool endReceived() const;
 
     /// Buffered output; big writes bypass the buffer. False when the peer is gone. After finish()
     /// output goes nowhere, which is no error.
     bool writeStdout(const char* data, std::size_t n);
     bool writeStderr(std::string_view text);
     bool flush();
+    /// The peer was seen to be gone.
+    [[nodiscard]] bool outputFailed() const;
 
     /// END_REQUEST with everything buffered in as few system calls as possible; then, without
     /// keep-alive, closes as close() does. With keep-alive the rest of the body that is here is

@@ -32,6 +32,8 @@ void takeUnfitness(Departure& departure) {
         departure.unfit = Departure::Unfit::changed;
     } else if (left(worker::WorkerExit::interrupted)) {
         departure.unfit = Departure::Unfit::interrupted;
+    } else if (left(worker::WorkerExit::abandoned)) {
+        departure.unfit = Departure::Unfit::abandoned;
     } else {
         return;
     }

@@ -64,7 +64,7 @@ struct Departure {
     Recycled recycled = Recycled::no;
     pid_t successor = 0;
     /// What made the worker leave that was in good order otherwise; `status` is that of a good end.
-    enum class Unfit { no, exhausted, changed, interrupted } unfit = Unfit::no;
+    enum class Unfit { no, exhausted, changed, interrupted, abandoned } unfit = Unfit::no;
 };
 
 class Children {

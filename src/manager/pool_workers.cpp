@@ -29,6 +29,8 @@ const char* whyReplaced(Departure::Unfit unfit) {
             return "a script changed its priority, limits or user for good";
         case Departure::Unfit::interrupted:
             return "a request was cut short (request_terminate_timeout)";
+        case Departure::Unfit::abandoned:
+            return "the client of a request left (request_abort_on_disconnect)";
     }
     return "";
 }

@@ -38,10 +38,20 @@ std::optional<WorkerExit> unfitness(RunOutcome outcome, const config::PoolSettin
     if (outcome == RunOutcome::interrupted) {
         return WorkerExit::interrupted;
     }
+    if (outcome == RunOutcome::abandoned) {
+        return WorkerExit::abandoned;
+    }
     if (outcome == RunOutcome::exhausted && pool.recycleAfterFatal) {
         return WorkerExit::exhausted;
     }
     return std::nullopt;
+}
+
+fastcgi::Patience patienceOf(const config::PoolSettings& pool) {
+    fastcgi::Patience patience;
+    patience.bodyNs =
+        static_cast<std::uint64_t>(std::max(pool.requestBodyTimeout, 0)) * kNsPerSecond;
+    return patience;
 }
 
 }  // namespace
@@ -64,6 +74,7 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, Wait
       handOver_(inputs),
       admission_(inputs),
       waitLimits_(WaitLimits::of(*inputs.pool)),
+      connection_({}, patienceOf(*inputs.pool)),
       request_(inputs, connection_, slot, accessLog_),
       recycling_(inputs) {
     connection_.setLingerer([this](int fd) { return handOver_.linger(fd); });

@@ -84,6 +84,10 @@ PageResponse overloadPage(const PageSettings& settings, int retryAfterSeconds) {
     return page;
 }
 
+PageResponse stalledPage(const PageSettings& settings) {
+    return errorPage("408 Request Timeout", "The request's body took too long.\n", settings);
+}
+
 PageResponse notFoundPage(const PageSettings& settings) {
     return errorPage("404 Not Found", "File not found.\n", settings);
 }

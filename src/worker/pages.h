@@ -31,6 +31,8 @@ struct PageResponse {
 [[nodiscard]] PageResponse timeoutPage(const PageSettings& settings);
 /// 503: what the client of a request for which no worker was free gets.
 [[nodiscard]] PageResponse overloadPage(const PageSettings& settings, int retryAfterSeconds);
+/// 408: what the client of a request whose body stalled gets. Body also for HEAD.
+[[nodiscard]] PageResponse stalledPage(const PageSettings& settings);
 /// 404, as the engine's runtime says it of a script that is not there.
 [[nodiscard]] PageResponse notFoundPage(const PageSettings& settings);
 

@@ -24,7 +24,7 @@
 
 namespace muster {
 
-inline constexpr std::uint32_t kRuntimeAbi = 3;
+inline constexpr std::uint32_t kRuntimeAbi = 4;
 
 /// What a runtime needs to load. Strings are copied by the runtime if it keeps them.
 struct RuntimeConfig {
@@ -58,7 +58,8 @@ struct RequestInfo {
 /// What the access log and the scoreboard want to know when the script has returned.
 struct RequestResult {
     int status = 200;
-    bool timedOut = false;  ///< RequestIo::finishTimedOut() comes next
+    bool timedOut = false;   ///< RequestIo::finishTimedOut() comes next
+    bool abandoned = false;  ///< the script was ended because its client had left
     std::uint64_t memoryPeak = 0;
     /// Value of a response header by its exact name; valid during RequestIo::scriptReturned only.
     std::string_view (*header)(std::string_view name) = nullptr;
@@ -114,6 +115,14 @@ class RequestIo {
     virtual void hurryBody() noexcept = 0;
     /// True when the body ended by an abort or a broken connection instead of an empty STDIN.
     virtual bool bodyAborted() noexcept = 0;
+    /// True when it ended because nothing of it came for request_body_timeout.
+    virtual bool bodyStalled() noexcept = 0;
+    /// finish() for such a request: a 408 page in the place of what has not left yet; a response
+    /// that has begun to leave is broken off.
+    virtual void finishStalled() noexcept = 0;
+    /// True once the client has left before finish(), in a pool that ends scripts then
+    /// (request_abort_on_disconnect; Runtime::interrupt() was called).
+    virtual bool clientLeft() noexcept = 0;
     /// False: the peer is gone.
     virtual bool writeStdout(const char* data, std::size_t n) noexcept = 0;
     virtual bool writeStderr(const char* data, std::size_t n) noexcept = 0;
@@ -155,6 +164,7 @@ enum class RunOutcome {
     exhausted,    ///< served, but left where memory ran out: the process should be replaced
     changed,      ///< served, but the process is not what it was, for good: it must be replaced
     interrupted,  ///< served, but cut short somewhere: the process must be replaced
+    abandoned,    ///< the same, because the client left
 };
 
 enum class Description { version, information, modules };
@@ -178,9 +188,12 @@ class Runtime {
     /// For pages that are answered without it: worker, and manager after load().
     virtual PageSettings pageSettings() noexcept = 0;
     /// The request at hand has taken too long (RequestIo::timeIsUp()): end what runs as soon as
-    /// possible, as by an error nobody can catch. Called by a signal handler, at any moment, also
-    /// several times: async-signal-safe.
+    /// possible, as by an error nobody can catch. Or its client has left (clientLeft()): do what
+    /// the script wants done then. Called by a signal handler or another thread, at any moment,
+    /// also several times: async-signal-safe.
     virtual void interrupt() noexcept = 0;
+    /// What runs goes on without its client and is not to be disturbed. Called as interrupt().
+    virtual bool ignoresAbort() noexcept = 0;
     /// Worker, before it exits.
     virtual void stopWorker() noexcept = 0;
     /// Manager, any time after load(): the innermost `depth` calls of what a worker runs, read from

@@ -32,7 +32,16 @@ ServedRequest::ServedRequest(const WorkerInputs& inputs, fastcgi::ServerConnecti
       slot_(&slot),
       accessLog_(&accessLog),
       pid_(::getpid()),
-      cpuBeforeNs_(cpuNs()) {}
+      cpuBeforeNs_(cpuNs()) {
+    if (inputs.pool->requestAbortOnDisconnect) {
+        auto watch = ClientWatch::start(*inputs.runtime);
+        if (watch) {
+            clientWatch_ = std::move(*watch);
+        } else {
+            inputs.log->error("[pool " + inputs.pool->name + "] " + watch.error().text());
+        }
+    }
+}
 
 void ServedRequest::begin(const char* peer) {
     peer_ = peer;
@@ -54,6 +63,7 @@ RunOutcome ServedRequest::run() {
     const RequestInfo info = inputs_->runtime->resolve(*this);
     slot_->requestKnown(info.method, info.uri, info.query, info.user, info.script,
                         info.contentLength);
+    isHead_ = isHead(info);
     page_ = timeoutPage(info);
     timeLimit_.begin(slot_->facts().acceptedNs, *connection_, *inputs_->runtime, page_);
     const RunOutcome outcome = runInTime(info);
@@ -61,10 +71,15 @@ RunOutcome ServedRequest::run() {
     if (inputs_->pool->catchWorkersOutput) {
         writeAll(STDERR_FILENO, log::WorkerOutput::kRequestEndMarker);
     }
+    if (outcome != RunOutcome::served) {
+        return outcome;
+    }
     // What was cut short may have left things half done, a persistent connection amid an answer:
     // nothing for the next request to meet.
-    return outcome == RunOutcome::served && timeLimit_.wasInterrupted() ? RunOutcome::interrupted
-                                                                        : outcome;
+    if (timeLimit_.wasInterrupted()) {
+        return RunOutcome::interrupted;
+    }
+    return clientWatch_ && clientWatch_->disturbed() ? RunOutcome::abandoned : outcome;
 }
 
 RunOutcome ServedRequest::runInTime(const RequestInfo& info) {
@@ -72,6 +87,7 @@ RunOutcome ServedRequest::runInTime(const RequestInfo& info) {
     if (const Page page = pageFor(*inputs_->pool, info); page != Page::none) {
         servePage(page, info);
     } else {
+        watchClient();
         outcome = inputs_->runtime->run(*this);
     }
     finish();
@@ -87,6 +103,13 @@ std::string_view ServedRequest::timeoutPage(const RequestInfo& info) {
     }
     const std::string_view whole = timeoutPage_;
     return isHead(info) ? whole.substr(0, timeoutHeaders_) : whole;
+}
+
+void ServedRequest::watchClient() {
+    if (clientWatch_) {
+        bodyGoesOn_ = !connection_->endReceived();
+        clientWatch_->begin(connection_->fd(), connection_->requestId(), !bodyGoesOn_);
+    }
 }
 
 // php-fpm's rule: what a script does after its response is complete takes as long as it takes.
@@ -123,7 +146,12 @@ fastcgi::Params& ServedRequest::params() noexcept {
 }
 
 std::size_t ServedRequest::readBody(char* buffer, std::size_t n) noexcept {
-    return connection_->readBody(buffer, n);
+    const std::size_t got = connection_->readBody(buffer, n);
+    if (bodyGoesOn_ && connection_->endReceived()) {
+        bodyGoesOn_ = false;
+        clientWatch_->becameWhole();
+    }
+    return got;
 }
 
 void ServedRequest::hurryBody() noexcept {
@@ -132,6 +160,15 @@ void ServedRequest::hurryBody() noexcept {
 
 bool ServedRequest::bodyAborted() noexcept {
     return connection_->aborted();
+}
+
+bool ServedRequest::bodyStalled() noexcept {
+    return connection_->stalled();
+}
+
+bool ServedRequest::clientLeft() noexcept {
+    return clientWatch_ && !connection_->finished() &&
+           (clientWatch_->left() || connection_->outputFailed());
 }
 
 bool ServedRequest::writeStdout(const char* data, std::size_t n) noexcept {
@@ -153,7 +190,16 @@ bool ServedRequest::finish() noexcept {
     slot_->setStage(scoreboard::Stage::finishing);
     liftLimitUnlessTracked();
     refuseKeepAliveWhenUnwanted();
+    endClientWatch();
     return connection_->finish();
+}
+
+// Before the connection is closed, and its number perhaps that of another.
+void ServedRequest::endClientWatch() {
+    bodyGoesOn_ = false;
+    if (clientWatch_) {
+        clientWatch_->end();
+    }
 }
 
 // Right behind an answer is the one moment at which the peer is hardly sending: when the service
@@ -180,8 +226,20 @@ bool ServedRequest::timeIsUp() noexcept {
 
 void ServedRequest::finishTimedOut() noexcept {
     slot_->setStage(scoreboard::Stage::ending);
+    finishWith(page_);
+}
+
+void ServedRequest::finishStalled() noexcept {
+    slot_->setStage(scoreboard::Stage::finishing);
+    liftLimitUnlessTracked();
+    const PageResponse page = stalledPage(inputs_->runtime->pageSettings());
+    finishWith(isHead_ ? page.headers : page.headers + page.body);
+}
+
+void ServedRequest::finishWith(std::string_view page) {
     refuseKeepAliveWhenUnwanted();
-    connection_->finishInstead(page_);
+    endClientWatch();
+    connection_->finishInstead(page);
 }
 
 void ServedRequest::scriptReturned(const RequestResult& result) noexcept {
@@ -189,6 +247,10 @@ void ServedRequest::scriptReturned(const RequestResult& result) noexcept {
     const std::uint64_t cpuNow = cpuNs();
     slot_->requestDone(durationNs, cpuNow - cpuBeforeNs_, result.memoryPeak);
     cpuBeforeNs_ = cpuNow;
+    if (result.abandoned) {
+        endClientWatch();  // its shutdown functions run undisturbed
+        connection_->refuseKeepAlive();
+    }
     if (result.timedOut) {
         slot_->setStage(scoreboard::Stage::ending);
     } else {

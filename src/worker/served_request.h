@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "fastcgi/server_connection.h"
 #include "scoreboard/segment.h"
 #include "worker/access_log.h"
+#include "worker/client_watch.h"
 #include "worker/pages.h"
 #include "worker/pool_report.h"
 #include "worker/time_limit.h"
@@ -36,6 +38,9 @@ class ServedRequest final : public RequestIo {
     std::size_t readBody(char* buffer, std::size_t n) noexcept override;
     void hurryBody() noexcept override;
     bool bodyAborted() noexcept override;
+    bool bodyStalled() noexcept override;
+    void finishStalled() noexcept override;
+    bool clientLeft() noexcept override;
     bool writeStdout(const char* data, std::size_t n) noexcept override;
     bool writeStderr(const char* data, std::size_t n) noexcept override;
     bool flush() noexcept override;
@@ -57,7 +62,10 @@ class ServedRequest final : public RequestIo {
 
     [[nodiscard]] std::string_view timeoutPage(const RequestInfo& info);
     RunOutcome runInTime(const RequestInfo& info);
+    void watchClient();
+    void endClientWatch();
     void liftLimitUnlessTracked();
+    void finishWith(std::string_view page);
     void refuseKeepAliveWhenUnwanted();
     void servePage(Page page, const RequestInfo& info);
     scoreboard::PoolSnapshot lookAround();
@@ -74,6 +82,9 @@ class ServedRequest final : public RequestIo {
     std::uint64_t cpuBeforeNs_;  ///< of the process, at the end of the request before
     CpuTimes timesBefore_;       ///< only when the access log wants them
     TimeLimit timeLimit_;
+    std::unique_ptr<ClientWatch> clientWatch_;  ///< only with request_abort_on_disconnect
+    bool isHead_ = false;
+    bool bodyGoesOn_ = false;  ///< watched, and the end of its body was not received then
     std::string timeoutPage_;  ///< made for the first request
     std::size_t timeoutHeaders_ = 0;
     std::string_view page_;  ///< timeoutPage_ as this request's method wants it

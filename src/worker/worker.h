@@ -31,6 +31,7 @@ enum class WorkerExit : int {
     exhausted = 71,    ///< its last request ran out of memory (pm.recycle_after_fatal)
     changed = 72,      ///< its last request changed the process for good
     interrupted = 73,  ///< its last request took too long and was cut short
+    abandoned = 74,    ///< its last request was cut short because the client had left
 };
 
 /// What Commands::draining says to every worker of a generation. The manager stores it before it

@@ -13,6 +13,7 @@ class InertRuntime : public Runtime {
     RunOutcome run(RequestIo&) noexcept override { return RunOutcome::served; }
     PageSettings pageSettings() noexcept override { return {}; }
     void interrupt() noexcept override {}
+    bool ignoresAbort() noexcept override { return false; }
     void stopWorker() noexcept override {}
     Backtrace backtrace(MemoryReader&, std::size_t) override { return {}; }
     int describe(const RuntimeConfig&, Description) override { return 0; }

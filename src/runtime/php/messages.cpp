@@ -84,8 +84,15 @@ void prepareMessages(LogLevel level, int logLimit) {
 
 void peerIsGone() noexcept {
     if (EG(bailout) != nullptr) {
+        state.abandoned = !PG(ignore_user_abort) && state.io != nullptr && state.io->clientLeft();
         php_handle_aborted_connection();
     }
+}
+
+void finishStalled() noexcept {
+    state.stalled = true;
+    logMessage(LogLevel::warning, "Nothing of the request's body came for request_body_timeout");
+    state.io->finishStalled();
 }
 
 void logPhpMessage(const char* text) noexcept {

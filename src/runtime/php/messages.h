@@ -22,4 +22,7 @@ void prepareMessages(LogLevel level, int logLimit);
 /// only when the engine has no frame to leave to, or the script may go on.
 void peerIsGone() noexcept;
 
+/// The body has not come within request_body_timeout: says so, and sends the 408.
+void finishStalled() noexcept;
+
 }  // namespace muster::php

@@ -25,6 +25,9 @@ using std::string_view;
 
 constexpr int kProtocol = 1000;  // HTTP/1.0, as php-fpm always says
 constexpr int kFatalExit = 255;
+constexpr int kRequestTimeout = 408;
+constexpr int kClientClosedRequest = 499;  // as nginx has it in its log; nobody gets it
+constexpr int kGatewayTimeout = 504;
 constexpr const char* kExecBasedir = "security.exec_basedir";
 
 char* mutableText(const char* text) {
@@ -303,7 +306,11 @@ void serve(RequestIo& io, const RequestRules& rules) noexcept {
 void report(RequestIo& io) noexcept {
     RequestResult result;
     result.timedOut = io.timeIsUp();
-    result.status = result.timedOut && !io.finished() ? 504 : SG(sapi_headers).http_response_code;
+    result.abandoned = state.abandoned;
+    result.status = result.timedOut && !io.finished() ? kGatewayTimeout
+                    : state.stalled                   ? kRequestTimeout
+                    : state.abandoned                 ? kClientClosedRequest
+                                                      : SG(sapi_headers).http_response_code;
     // Shutdown functions run, also when the script came to its end before it could be told.
     state.toldLate = result.timedOut;
     result.memoryPeak = zend_memory_peak_usage(true);
@@ -371,6 +378,11 @@ RunOutcome runRequest(RequestIo& io, const RequestRules& rules) noexcept {
     }
     if (io.timeIsUp()) {
         // Nothing of the script runs: the client sent the body too slowly.
+    } else if (io.bodyStalled()) {
+        zend_try {
+            finishStalled();
+        }
+        zend_end_try();
     } else if (formWasCut(io)) {
         answer(400, "The request's body is incomplete.\n");
     } else {

@@ -89,6 +89,7 @@ class PhpRuntime final : public Runtime {
     }
 
     void interrupt() noexcept override { interruptEngine(); }
+    bool ignoresAbort() noexcept override { return scriptIgnoresAbort(); }
 
     void stopWorker() noexcept override {
         endRequest();

@@ -128,6 +128,14 @@ std::size_t readBody(char* buffer, std::size_t n) noexcept {
         }
         total += got;
     }
+    if (total < n && state.io->bodyStalled()) {
+        if (state.executing && !state.stalled) {
+            endScriptWhenLate();
+            finishStalled();
+            peerIsGone();
+        }
+        return 0;
+    }
     if (total < n && state.io->bodyAborted()) {
         // As php-fpm: nobody should take the first half of a small form for all of it.
         if (!state.bodyUntilEnd) {

@@ -16,6 +16,8 @@ void beginRequest(RequestIo& io) noexcept {
     state.shuttingDown = false;
     state.saidSomething = false;
     state.toldLate = false;
+    state.stalled = false;
+    state.abandoned = false;
     state.memoryExhausted = false;
     state.processChanged = false;
     state.bodyFileTried = false;

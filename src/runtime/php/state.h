@@ -31,6 +31,8 @@ struct State {
     bool shuttingDown = false;     ///< modules have had their RSHUTDOWN
     bool saidSomething = false;    ///< a STDERR message went out: the next needs a separator
     bool toldLate = false;         ///< the fatal error of a request that took too long was raised
+    bool stalled = false;          ///< the 408 of a body that did not come was sent
+    bool abandoned = false;        ///< the script was ended because its client had left
     bool memoryExhausted = false;  ///< a fatal error for want of memory
     bool processChanged = false;   ///< the script changed the process for good
     int bodyFile = -1;             ///< REQUEST_BODY_FILE

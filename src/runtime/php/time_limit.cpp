@@ -2,6 +2,7 @@
 #include "runtime/php/time_limit.h"
 
 #include "runtime/php/engine.h"
+#include "runtime/php/messages.h"
 #include "runtime/php/state.h"
 
 namespace muster::php {
@@ -10,8 +11,18 @@ namespace {
 
 void (*interruptBefore)(zend_execute_data*) = nullptr;
 
+/// Does not return unless the script ignores aborts, or has been ended for one already.
+void endScriptWithoutClient() noexcept {
+    if (state.abandoned || EG(bailout) == nullptr || state.io == nullptr ||
+        !state.io->clientLeft()) {
+        return;
+    }
+    peerIsGone();
+}
+
 void onInterrupt(zend_execute_data* frame) {
     endScriptWhenLate();
+    endScriptWithoutClient();
     if (interruptBefore != nullptr) {
         interruptBefore(frame);
     }
@@ -26,6 +37,10 @@ void installInterrupt() {
 
 void interruptEngine() noexcept {
     zend_atomic_bool_store_ex(&EG(vm_interrupt), true);
+}
+
+bool scriptIgnoresAbort() noexcept {
+    return __atomic_load_n(&PG(ignore_user_abort), __ATOMIC_RELAXED);
 }
 
 void endScriptWhenLate() noexcept {

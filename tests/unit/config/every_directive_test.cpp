@@ -95,6 +95,8 @@ const std::vector<Row> kPoolRows = {
     {"request_slowlog_timeout", "0", "0s", "soon", kUnit},
     {"request_slowlog_trace_depth", "0", "20", "x", kNumber},
     {"request_header_timeout", "10", "10s", "10x", kUnit},
+    {"request_body_timeout", "30s", "30s", "soon", kUnit},
+    {"request_abort_on_disconnect", "yes", "yes", "2", kTruth},
     {"request_terminate_timeout", "1d", "86400s", "1y", kUnit},
     {"request_terminate_grace", "2s", "2s", "soon", kUnit},
     {"request_terminate_timeout_track_finished", "true", "yes", "2", kTruth},

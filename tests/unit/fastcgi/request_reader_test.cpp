@@ -33,6 +33,33 @@ const std::string kHead1 = begin(1) + record(RecordType::params, 1, encodePairs(
                            record(RecordType::params, 1);
 constexpr const char* kHead1Text = "[request 1 A=b FCGI_ROLE=RESPONDER keep]";
 
+TEST(RequestReader, knows_whether_the_end_of_the_request_is_here) {
+    const std::string body = record(RecordType::stdIn, 1, "body", 3);
+    const std::string end = record(RecordType::stdIn, 1, {}, 5);
+    const std::string whole = kHead1 + body + end;
+    for (std::size_t n = kHead1.size(); n <= whole.size(); ++n) {
+        RequestReader reader{kSmallLimits};
+        give(reader, whole.substr(0, n));
+        ASSERT_EQ(reader.readHead(), RequestReader::Progress::request);
+        EXPECT_EQ(reader.endReceived(), n == whole.size()) << n;
+        char bytes[16];
+        std::size_t taken = 0;
+        [[maybe_unused]] const auto progress = reader.readBody(bytes, 2, taken);
+        EXPECT_EQ(reader.endReceived(), n == whole.size()) << n << " amid the body";
+        give(reader, whole.substr(n));
+        [[maybe_unused]] const auto rest = reader.readBody(bytes, sizeof bytes, taken);
+        EXPECT_TRUE(reader.endReceived()) << n;
+    }
+    RequestReader reader{kSmallLimits};
+    give(reader, whole + begin(2).substr(0, 1));
+    ASSERT_EQ(reader.readHead(), RequestReader::Progress::request);
+    EXPECT_FALSE(reader.endReceived()) << "the next has begun";
+    RequestReader other{kSmallLimits};
+    give(other, kHead1 + record(RecordType::stdIn, 2));
+    ASSERT_EQ(other.readHead(), RequestReader::Progress::request);
+    EXPECT_FALSE(other.endReceived()) << "that was another request's";
+}
+
 TEST(RequestReader, role_is_the_oldest_variable) {
     EXPECT_EQ(tell(kHead1), kHead1Text);
     EXPECT_EQ(tell(begin(1, 2, 0) + record(RecordType::params, 1)),

@@ -258,6 +258,41 @@ TEST_F(Conversation, body_in_a_hurry_is_what_is_here) {
     EXPECT_FALSE(connection_.aborted());
 }
 
+class ImpatientWithBodies : public Conversation {
+  protected:
+    ImpatientWithBodies() : Conversation({.bodyNs = 1'000'000}) {}
+};
+
+TEST_F(ImpatientWithBodies, body_that_does_not_come_has_stalled) {
+    const std::string whole = request(true, "half a body");
+    say(whole.substr(0, whole.size() - kHeaderSize));
+    ASSERT_EQ(next(), HeadOutcome::request);
+    EXPECT_EQ(body(100), "half a body");
+    EXPECT_TRUE(connection_.stalled());
+    EXPECT_TRUE(connection_.aborted());
+    EXPECT_FALSE(connection_.keepAlive());
+    EXPECT_TRUE(connection_.finishInstead("Status: 408\r\n\r\n"));
+    EXPECT_EQ(outputOf(heardRecords(), RecordType::stdOut), "Status: 408\r\n\r\n");
+}
+
+TEST_F(ImpatientWithBodies, body_that_is_here_has_not) {
+    say(request(true, "body"));
+    ASSERT_EQ(next(), HeadOutcome::request);
+    EXPECT_EQ(body(), "body");
+    EXPECT_FALSE(connection_.stalled());
+    EXPECT_TRUE(connection_.endReceived());
+}
+
+TEST_F(ImpatientWithBodies, peer_that_leaves_has_not_stalled) {
+    const std::string whole = request(true, "half");
+    say(whole.substr(0, whole.size() - kHeaderSize));
+    hangUp();
+    ASSERT_EQ(next(), HeadOutcome::request);
+    EXPECT_EQ(body(100), "half");
+    EXPECT_TRUE(connection_.aborted());
+    EXPECT_FALSE(connection_.stalled());
+}
+
 TEST_F(Conversation, end_of_body_is_remembered) {
     say(request(true, "body"));
     ASSERT_EQ(next(), HeadOutcome::request);
