@@ -192,11 +192,11 @@ ClientWatch::Step ClientWatch::act(std::uint64_t serial, Step step) {
         return Step::none;
     }
     left_.store(serial, std::memory_order_relaxed);
+    runtime_->interrupt();  // before the call that the signal ends is over
     if (step != Step::none && !runtime_->ignoresAbort()) {
         disturbed_.store(true, std::memory_order_relaxed);
         [[maybe_unused]] const bool sent = queueSignal(pid_, clientLeftSignal(), serial);
     }
-    runtime_->interrupt();
     return step == Step::none ? Step::told : Step::disturbed;
 }
 
