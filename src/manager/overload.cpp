@@ -19,8 +19,9 @@ constexpr int kAcceptTurn = 64;
 constexpr milliseconds kRetry{100};  // when the machine has no descriptor or memory to accept with
 /// Between looks at what is shown to the workers.
 constexpr milliseconds kPulse{5};
-/// How often a worker that seems free is waited for, each time twice as long: 63 ms in all.
-constexpr int kPatience = 6;
+/// How often a worker that seems free is waited for, each time twice as long: a second in all. More
+/// than a busy machine keeps it from running; one that is stopped is not worth more.
+constexpr int kPatience = 10;
 /// Shown to the workers at a time, at most.
 constexpr std::size_t kMostShown = 64;
 
@@ -92,7 +93,7 @@ bool Overload::lineUp(bool whateverTheyDo) {
     if (!whateverTheyDo && (free() > 0 || parts_.children->free().waiting > 0)) {
         return false;
     }
-    setLineUp(true);
+    setLineUp(worker::kLinedUp);
     if (!whateverTheyDo && free() > 0) {
         endLine();
         return false;
@@ -100,16 +101,16 @@ bool Overload::lineUp(bool whateverTheyDo) {
     return true;
 }
 
-void Overload::setLineUp(bool on) {
-    linedUp_ = on;
-    parts_.workers->segment->header().commands.lineUp.store(on ? 1 : 0, std::memory_order_seq_cst);
+void Overload::setLineUp(std::uint32_t state) {
+    linedUp_ = state != worker::kNoLine;
+    parts_.workers->segment->header().commands.lineUp.store(state, std::memory_order_seq_cst);
     std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 // Who waits at the queue goes back to the pool's socket.
 void Overload::endLine() {
     if (linedUp_) {
-        setLineUp(false);
+        setLineUp(worker::kNoLine);
         parts_.children->wakeIdle();
     }
 }
@@ -127,6 +128,7 @@ void Overload::tryLater() {
 }
 
 void Overload::acceptSome() {
+    refresh();
     BriefAccept::Catch caught = accept_->take(listenFd_, kAcceptTurn);
     for (UniqueFd& connection : caught.connections) {
         if (admits(connection.get())) {
@@ -270,10 +272,28 @@ void Overload::settle() {
 }
 
 void Overload::gather() {
+    refresh();
     for (worker::ParkedConnection& parked : parts_.parking->takeReady()) {
         join(std::move(parked));
     }
-    takenInPulse_ += line_.stillShown(parts_.parking->queued());
+}
+
+void Overload::refresh() {
+    if (isOn()) {
+        takenInPulse_ += line_.stillShown(parts_.parking->queued());
+        publish();
+    }
+}
+
+// Only while nobody could take the second one when the first is in our hands: a worker says that it
+// is idle before it looks whether the line is held. Who is idle takes what is shown anyway.
+void Overload::recallUnseen() {
+    const bool wasLinedUp = linedUp_;
+    setLineUp(worker::kLineHeld);
+    if (parts_.children->free().idle == 0) {
+        recall();
+    }
+    setLineUp(wasLinedUp ? worker::kLinedUp : worker::kNoLine);
 }
 
 void Overload::recall() {
@@ -288,7 +308,7 @@ void Overload::recall() {
 void Overload::endOverdue() {
     const std::uint64_t now = monotonicNs();
     if (line_.overdueAmongShown(now)) {
-        recall();
+        recallUnseen();
     }
     while (auto overdue = line_.takeOverdue(now)) {
         refuse(std::move(*overdue), WhyAnswered::waitedTooLong);
@@ -315,10 +335,10 @@ void Overload::show() {
 }
 
 void Overload::onPulse() {
-    takenInPulse_ += line_.stillShown(parts_.parking->queued());
+    refresh();
     takenLately_ = takenLately_ * 3 / 4 + std::exchange(takenInPulse_, 0);
     if (parts_.parking->queued() > expectedTakers()) {
-        recall();
+        recallUnseen();
     }
     parts_.onChange();
 }

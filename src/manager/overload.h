@@ -66,6 +66,8 @@ class Overload {
     void adopt(worker::ParkedConnection parked);
     /// A worker has found that the peer of one is gone.
     void countHungUp() { parts_.pen->countHungUp(); }
+    /// Counts anew what workers have taken meanwhile.
+    void refresh();
     void tick() { answers_.tellRefused(); }
 
     /// This generation accepts no more; what waits still does.
@@ -79,7 +81,7 @@ class Overload {
   private:
     [[nodiscard]] bool lineUp(bool whateverTheyDo);
     void endLine();
-    void setLineUp(bool on);
+    void setLineUp(std::uint32_t state);
     void tryLater();
     void acceptSome();
     void goOn();
@@ -89,6 +91,7 @@ class Overload {
     void onPeer(WaitingLine::Places::iterator place);
     void gather();
     void recall();
+    void recallUnseen();
     void refuse(worker::ParkedConnection parked, WhyAnswered why);
     void endOverdue();
     void show();

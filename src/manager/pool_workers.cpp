@@ -249,6 +249,7 @@ void PoolManager::tryReplacement() {
 
 PoolLoad PoolManager::observe() {
     PoolLoad load = children_.load();
+    overload_.refresh();
     if (const auto queue = listenQueue(parts_.workers->listenFd)) {
         load.pending = static_cast<int>(std::min(queue->pending, 1'000'000U));
         // Whoever waits for a worker waits there, wherever the manager keeps him meanwhile.

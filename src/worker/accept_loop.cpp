@@ -197,6 +197,10 @@ void AcceptLoop::becomeBusy() {
 // a queue the new ones stand in it, too.
 bool AcceptLoop::openNext() {
     const bool linesUp = handOver_.linesUp();
+    if (handOver_.isHeld()) {
+        waitForNobody();
+        return false;
+    }
     const bool yields = !linesUp && turnOfNewOnes_ && listenerReadable();
     if (handOver_.waits() && !owesAccept_ && !yields && openHandedOver()) {
         return true;
@@ -226,6 +230,11 @@ void AcceptLoop::waitInLine() {
     askForNext();
     [[maybe_unused]] const auto ready =
         waits_->waitAlone(handOver_.queueFd(), monotonicNs() + kInLineNs);
+    signals_->clearTold();
+}
+
+void AcceptLoop::waitForNobody() {
+    [[maybe_unused]] const auto ready = waits_->waitAlone(-1, monotonicNs() + kNsPerMs);
     signals_->clearTold();
 }
 

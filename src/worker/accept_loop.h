@@ -45,6 +45,7 @@ class AcceptLoop {
     [[nodiscard]] bool openNext();
     [[nodiscard]] bool openHandedOver();
     void waitInLine();
+    void waitForNobody();
     void askForNext();
     void serveConnection();
     [[nodiscard]] bool readRequest();

@@ -43,7 +43,11 @@ std::optional<ParkedConnection> HandOver::take() {
 }
 
 bool HandOver::linesUp() const {
-    return possible() && commands_->lineUp.load(std::memory_order_relaxed) != 0;
+    return possible() && commands_->lineUp.load(std::memory_order_relaxed) != kNoLine;
+}
+
+bool HandOver::isHeld() const {
+    return possible() && commands_->lineUp.load(std::memory_order_relaxed) == kLineHeld;
 }
 
 void HandOver::reportHungUp(const ParkedConnection& parked) {

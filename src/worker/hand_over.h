@@ -30,6 +30,8 @@ class HandOver {
     [[nodiscard]] std::optional<ParkedConnection> take();
     /// Only the manager accepts for now: connections wait in its queue that came before.
     [[nodiscard]] bool linesUp() const;
+    /// … and nobody is to take one just now.
+    [[nodiscard]] bool isHeld() const;
     /// Readable when something is in the queue.
     [[nodiscard]] int queueFd() const { return queue_.fd(); }
     /// Tells the manager of one that was given up because its peer has.

@@ -52,6 +52,13 @@ inline constexpr std::uint32_t kDrainLastOrders = 3;
     return draining == kDrainStopping || draining == kDrainLastOrders;
 }
 
+/// What Commands::lineUp says.
+inline constexpr std::uint32_t kNoLine = 0;
+/// Only the manager accepts; workers take from the hand-over queue.
+inline constexpr std::uint32_t kLinedUp = 1;
+/// For the moment nobody takes: the manager has the queue's first ones in its hands.
+inline constexpr std::uint32_t kLineHeld = 2;
+
 /// The one message on a worker's orders channel, with the new descriptor attached. Sent before
 /// Commands::logEpoch is raised to the same number.
 struct LogReopened {
