@@ -109,7 +109,9 @@ void PoolSet::adopt(std::vector<HandOver::Pool> pools, const Limits& limits) {
         pool.carried = from.carried;
         pool.paused = from.paused;
         pool.failures = from.failures;
-        if (pool.plan && !pool.current && !pool.paused) {
+        if (isLazy(pool) && !pool.current && !pool.paused) {
+            sleep(pool);
+        } else if (pool.plan && !pool.current && !pool.paused) {
             scheduleRestart(pool);
         }
     }

@@ -64,6 +64,8 @@ class PoolSet {
     [[nodiscard]] static std::chrono::milliseconds longestRenewal(std::size_t pools);
     /// False while some pool has so many generations leaving that one more has to wait.
     [[nodiscard]] bool hasRoomForRenewal() const;
+    /// Some manager was started and is not ready yet.
+    [[nodiscard]] bool isStarting() const;
 
     /// For the program that takes over, while nothing is being renewed or started.
     [[nodiscard]] std::vector<HandOver::Pool> handOver() const;

@@ -43,6 +43,11 @@ bool PoolSet::isPaused(const std::string& name) const {
     return pool != nullptr && pool->paused;
 }
 
+bool PoolSet::isStarting() const {
+    return std::any_of(pools_.begin(), pools_.end(),
+                       [](const Pool& pool) { return !!pool.incoming; });
+}
+
 bool PoolSet::isAsleep(const std::string& name) const {
     const Pool* pool = find(name);
     return pool != nullptr && pool->asleep;

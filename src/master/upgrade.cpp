@@ -65,7 +65,8 @@ void Master::continueUpgrade() {
 // Waits for managers that are being restarted: they have no place in the table.
 void Master::changeProgram() {
     changeWatch_.cancel();
-    if (!upgrading_ || state_ != State::serving || !pools_.hasRoomForRenewal()) {
+    if (!upgrading_ || state_ != State::serving || !pools_.hasRoomForRenewal() ||
+        pools_.isStarting()) {
         return;
     }
     const auto self = openRunningProgram();

@@ -339,3 +339,33 @@ def test_process_max_counts_only_who_is_awake(arena, daemon):
         daemon.assert_serves(pool)
     wait_asleep(daemon, "www")
     wait_asleep(daemon, "api")
+
+
+@both_users
+def test_more_pools_than_the_soft_limit_of_descriptors_has_room_for(arena, daemon):
+    path = arena.script("limits.php", "<?php echo file_get_contents('/proc/self/limits');")
+    names = [f"p{number}" for number in range(60)]
+    daemon.configure({name: {**STAYS, "access.log": f"{daemon.dir}/{name}.log"} for name in names})
+    daemon.start(command=["prlimit", "--nofile=96:4096", *daemon.command("-F")])
+    answer = daemon.get(path, pool=names[-1]).text
+    limit = next(line for line in answer.splitlines() if line.startswith("Max open files"))
+    assert limit.split()[3] == "96", "scripts have the limit muster was started with"
+
+
+@both_users
+def test_an_upgrade_finds_it_asleep_with_its_counters(daemon):
+    daemon.configure({"www": LAZY, "api": EAGER}).start()
+    daemon.assert_serves()
+    wait_asleep(daemon)
+    assert ask(daemon, "upgrade")["ok"]
+    assert (state(daemon), view(daemon)["accepted_conn"]) == ("sleeping", 1)
+    daemon.assert_serves()
+    assert view(daemon)["accepted_conn"] == 2
+
+
+@both_users
+def test_a_graceful_stop_while_it_sleeps_or_starts_ends(daemon):
+    daemon.configure({"www": STAYS, "api": STAYS}).start()
+    daemon.connect("api")
+    daemon.signal(signal.SIGQUIT)
+    assert daemon.wait_exit() == 0
