@@ -114,13 +114,16 @@ class QuietPools:
             before = now
 
     def stop(self):
+        if self.process is None:
+            return
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(PATIENCE)
 
 
 def measure(pools, script, idle_seconds):
-    figures = {"ready_ms": pools.start()}
+    figures = {}
     try:
+        figures["ready_ms"] = pools.start()
         pools.settle()
         tree = pools.tree()
         figures["processes"] = len(tree)
