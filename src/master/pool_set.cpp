@@ -428,10 +428,21 @@ void PoolSet::drainAll(milliseconds deadline,
 }
 
 void PoolSet::drain(Pool& pool, bool ours) {
-    if (pool.current) {
+    const DrainMode mode = ours ? DrainMode::lastOrders : DrainMode::stop;
+    const bool served = pool.current.has_value();
+    if (pool.incoming && pool.incoming->generation->state() == Generation::State::starting) {
+        // It has not said yet that it is ready, and may have begun requests all the same.
+        Incarnation starting = std::move(*pool.incoming);
+        pool.incoming.reset();
+        leave(pool, std::move(starting), mode);
+        if (!served) {
+            return;
+        }
+    }
+    if (served) {
         Incarnation current = std::move(*pool.current);
         pool.current.reset();
-        leave(pool, std::move(current), ours ? DrainMode::lastOrders : DrainMode::stop);
+        leave(pool, std::move(current), mode);
     } else if (ours && !pool.paused) {
         const int listener = pool.incoming ? pool.incoming->plan.listener : pool.plan->listener;
         const auto queue = listenQueue(listener);

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from harness import processes
+from harness import fastcgi, processes
 from harness.background import Task
 from harness.control import Control, control_path
 from harness.fixtures import as_root, both_users
@@ -364,8 +364,13 @@ def test_an_upgrade_finds_it_asleep_with_its_counters(daemon):
 
 
 @both_users
-def test_a_graceful_stop_while_it_sleeps_or_starts_ends(daemon):
-    daemon.configure({"www": STAYS, "api": STAYS}).start()
-    daemon.connect("api")
-    daemon.signal(signal.SIGQUIT)
-    assert daemon.wait_exit() == 0
+def test_a_graceful_stop_while_it_starts_serves_who_waits(arena, daemon):
+    path = arena.script("last.php", "<?php usleep(50000); echo 'last';")
+    for gap in (0, 0.01, 0.03, 0.06, 0.1, 0.15):
+        daemon.configure({"www": STAYS, "api": STAYS}).start()
+        with daemon.connect(timeout=20) as connection:
+            connection.send(fastcgi.request_bytes(daemon.params(path)))
+            pause(gap)
+            daemon.signal(signal.SIGQUIT)
+            assert connection.read_response().text == "last", f"after {gap} s"
+        assert daemon.wait_exit(30) == 0
