@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -124,20 +125,21 @@ def test_stop_amid_a_storm_of_reloads(arena, daemon, number):
     assert daemon.log.find("exiting, bye-bye!")
 
 
+# The signal waits already when the program begins.
+EARLY = """
+import os, signal, sys
+number = int(sys.argv[1])
+signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+os.kill(os.getpid(), number)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 @STOPS
-def test_stop_before_the_configuration_is_read(daemon, number):
-    """Held back until it can be carried out; then the end is that of any stop."""
+def test_stop_before_the_start_is_carried_out_when_it_can_be(daemon, number):
     daemon.configure()
-    fifo = f"{daemon.dir}/slow.conf"
-    os.mkfifo(fifo, 0o644)
-    daemon.identity.give(fifo)
-    text = daemon.text
-    daemon.write(f"include = {fifo}\n" + text)
-    daemon.start(wait=False)
-    # Opening succeeds once the master reads it: then its signals are held back.
-    with open(fifo, "w", encoding="ascii") as file:
-        daemon.signal(number)
-        file.write("; nothing\n")
+    early = [sys.executable, "-c", EARLY, str(int(number))]
+    daemon.start(command=[*early, *daemon.command("-F")], wait=False)
     assert daemon.wait_exit() == 0
     assert len(daemon.log.find(r"(Finishing|Terminating) \.\.\.")) == 1
     assert daemon.log.find("exiting, bye-bye!")
