@@ -65,6 +65,12 @@ def wait_asleep(daemon, pool="www", timeout=15):
     assert pool not in daemon.managers()
 
 
+def wait_awake(daemon, pool="www"):
+    """A worker may answer before the master has heard that the manager is ready: its view then."""
+    wait_until(lambda: state(daemon, pool) == "serving", lambda: f"{pool}: {view(daemon, pool)}", 15)
+    return view(daemon, pool)
+
+
 # --- Waking and falling asleep ----------------------------------------------------------------
 
 
@@ -77,8 +83,8 @@ def test_the_first_connection_starts_the_manager_and_is_answered(daemon):
     assert (sleeping["accepted_conn"], sleeping["max_children"]) == (0, 3)
     assert ask(daemon, "workers", pool="www")["result"]["workers"] == []
     daemon.assert_serves()
-    awake = view(daemon)
-    assert (awake["state"], awake["accepted_conn"]) == ("serving", 1)
+    awake = wait_awake(daemon)
+    assert awake["accepted_conn"] == 1
     assert awake["manager"] == daemon.managers()["www"]
     daemon.assert_serves("api")
 
@@ -218,7 +224,7 @@ def test_a_runtime_that_does_not_load_is_tried_with_growing_delays(daemon):
     daemon.assert_serves("api")
     os.chmod(ini, 0o644)
     waiting.result(60)
-    assert state(daemon) == "serving"
+    wait_awake(daemon)
 
 
 @both_users
@@ -226,7 +232,7 @@ def test_a_killed_manager_is_replaced_when_somebody_comes(daemon):
     daemon.configure({"www": STAYS}).start()
     daemon.allow_log("manager")
     daemon.assert_serves()
-    manager = daemon.managers()["www"]
+    manager = wait_awake(daemon)["manager"]
     processes.kill_hard(manager)
     wait_asleep(daemon)
     assert view(daemon)["accepted_conn"] == 1
@@ -272,7 +278,7 @@ def test_a_reload_renews_what_is_awake_beside_it(arena, daemon):
     gate = arena.gate()
     running = daemon.get_in_background(gate.path, query=gate.query)
     gate.wait_started()
-    before = daemon.managers()["www"]
+    before = wait_awake(daemon)["manager"]
     daemon.reload()
     assert state(daemon, "api") == "sleeping"
     assert view(daemon)["manager"] not in (before, None)
@@ -360,7 +366,7 @@ def test_an_upgrade_finds_it_asleep_with_its_counters(daemon):
     assert ask(daemon, "upgrade")["ok"]
     assert (state(daemon), view(daemon)["accepted_conn"]) == ("sleeping", 1)
     daemon.assert_serves()
-    assert view(daemon)["accepted_conn"] == 2
+    assert wait_awake(daemon)["accepted_conn"] == 2
 
 
 @both_users
