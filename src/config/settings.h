@@ -98,9 +98,9 @@ struct PoolSettings {
     int maxRequestsJitter = 0;
     int maxLifetime = 0;
     std::int64_t maxMemory = 0;  ///< bytes
-    int queueLimit = 0;       ///< connections; 0: the manager queues nothing
-    int queueTimeout = 0;     ///< seconds; 0: none
-    int queueRetryAfter = 1;  ///< seconds
+    int queueLimit = 0;          ///< connections; 0: the manager queues nothing
+    int queueTimeout = 0;        ///< seconds; 0: none
+    int queueRetryAfter = 1;     ///< seconds
     bool recycleAfterFatal = true;
 
     std::string statusPath;
