@@ -336,7 +336,11 @@ def test_a_manager_that_dies_after_an_upgrade_is_replaced_by_the_new_program(dae
     start(daemon, place)
     new = place.install()
     assert upgrade(daemon)["ok"]
-    manager = daemon.managers()["www"]
+    # The earlier program's manager may be leaving yet.
+    manager = wait_until(
+        lambda: (found := daemon.managers().get("www")) and inode(found) == new and found,
+        "the new program's manager",
+    )
     daemon.compare_descriptors = False
     daemon.allow_log("manager .* exited")
     os.kill(manager, signal.SIGKILL)
