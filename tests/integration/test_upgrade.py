@@ -253,7 +253,7 @@ def test_when_the_new_program_cannot_start_a_pool_the_earlier_one_goes_on(arena,
     assert "[pool api]" in answer["error"]
     assert inode(daemon.master) == before
     assert daemon.managers()["api"] == managers["api"]
-    assert inode(daemon.managers()["www"]) == before
+    manager_of(daemon, before)
     daemon.assert_serves()
     daemon.assert_serves(pool="api")
 
