@@ -100,6 +100,21 @@ void setPeerRules(Manager& manager) {
     }
 }
 
+/// Before a change of root, after which it would be the only thing of outside in the pool's hands:
+/// so a jail gets it only where its settings ask for that.
+void openProcesses(Manager& manager) {
+    const config::PoolSettings& pool = manager.inputs.pool;
+    const bool needed = mustBeTraceable(pool) || pool.maxMemory > 0;
+    if (!needed && !pool.chroot.empty()) {
+        return;
+    }
+    if (auto tree = openProcessTree()) {
+        manager.processTree = std::move(*tree);
+    } else if (needed) {
+        manager.log.warning("[pool " + pool.name + "] " + tree.error().text());
+    }
+}
+
 Result<void> attachParts(Manager& manager) {
     auto segment = scoreboard::Segment::attach(kScoreboardFd, Mapping::Access::readWrite);
     if (!segment) {
@@ -128,12 +143,7 @@ Result<void> attachParts(Manager& manager) {
         return errnoError("eventfd");
     }
     workers.wakeFd = manager.wake.get();
-    // Before a change of root.
-    if (auto tree = openProcessTree()) {
-        manager.processTree = std::move(*tree);
-    } else if (mustBeTraceable(manager.inputs.pool) || manager.inputs.pool.maxMemory > 0) {
-        manager.log.warning("[pool " + manager.inputs.pool.name + "] " + tree.error().text());
-    }
+    openProcesses(manager);
     workers.processTreeFd = manager.processTree.get();
     auto handOvers = MessageChannel::pair();
     if (!handOvers) {

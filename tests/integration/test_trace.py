@@ -116,8 +116,11 @@ def test_workers_do_not_become_dumpable_for_it(daemon):
 
 
 @as_root
-def test_in_a_root_directory_of_its_own(arena, daemon, held):
-    daemon.configure({"www": {"chroot": arena.site}}).start()
+@pytest.mark.parametrize("slow_log", [True, False])
+def test_in_a_root_directory_of_its_own(arena, daemon, slow_log):
+    """Only for its slow log a jail has anything of outside open."""
+    log = {"slowlog": f"{daemon.dir}/slow", "request_slowlog_timeout": "60"} if slow_log else {}
+    daemon.configure({"www": {"chroot": arena.site, **log}}).start()
     path = arena.script(
         "held.php",
         "<?php\nfile_put_contents('/here', getmypid());\n"
@@ -127,7 +130,11 @@ def test_in_a_root_directory_of_its_own(arena, daemon, held):
     request = daemon.get_in_background(path, more={"SCRIPT_FILENAME": path, "DOCUMENT_ROOT": "/"})
     wait_until(lambda: os.path.exists(f"{arena.site}/here"), "the script runs")
     (worker,) = daemon.wait_workers(1)
-    assert traced(daemon, worker)["script"] == path
+    if slow_log:
+        assert traced(daemon, worker)["script"] == path
+    else:
+        answer = ask(daemon, worker)
+        assert not answer["ok"] and "process.dumpable" in answer["error"]
     with open(f"{arena.site}/go", "w", encoding="ascii"):
         pass
     assert request.result().text == "done"
