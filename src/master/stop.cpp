@@ -28,18 +28,12 @@ bool Master::termIsGraceful() const {
 // A signal to a service that is stopping already means that it takes too long. Each step takes one:
 // a graceful stop becomes a fast one, a fast one leaves nobody time.
 void Master::stop(bool gracefully) {
-    if (state_ >= State::terminating && gracefully) {
+    if (gracefully && state_ != State::finishing) {
         log_.notice("Finishing ...");
-        finish();  // says why not
-    } else if (state_ >= State::terminating) {
-        log_.notice("Terminating ...");
-        killAll();
-    } else if (state_ == State::finishing || !gracefully) {
-        log_.notice("Terminating ...");
-        terminate();
+        finish();  // says why not when it is too late for that
     } else {
-        log_.notice("Finishing ...");
-        finish();
+        log_.notice("Terminating ...");
+        state_ >= State::terminating ? killAll() : terminate();
     }
 }
 
