@@ -259,12 +259,13 @@ def test_max_requests(live):
         mark = daemon.log.mark()
         for _ in range(2):
             daemon.assert_serves()
+        daemon.log.wait_for(r"child \d+ exited", since=mark)
         daemon.log.wait_for(r"child \d+ started", since=mark)
         seen = {"log of the change": daemon.record_log(mark)}
         daemon.signal(signal.SIGTERM)
         return {**seen, **end(daemon, mark)}
 
-    live(scenario)
+    live(scenario, "successors")
 
 
 @who_any

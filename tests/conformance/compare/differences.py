@@ -80,4 +80,5 @@ IN_LIFE = {
         None,
     ),
     "reload-line": (r"NOTICE: reloading: ", r"NOTICE: reloading: "),
+    "successors": (r"child N started", r"child N started"),
 }
