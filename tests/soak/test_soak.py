@@ -116,6 +116,9 @@ def at_rest(daemon):
     seen = []
 
     def resting():
+        if daemon.standing_by("www2"):
+            # For a worker that is close to its last request: it gets it.
+            daemon.assert_serves("www2")
         everybody = processes.descendants(daemon.master)
         expected = len(daemon.managers()) + STEADY_WORKERS + IDLE_WORKERS
         if len(everybody) != expected or len(daemon.workers("www2")) != IDLE_WORKERS:
