@@ -62,15 +62,25 @@ std::string encodeInputs(const ManagerInputs& inputs) {
     return {packed.begin(), packed.end()};
 }
 
+namespace {
+
+/// What a program that knows less has not said is as usual.
+json completed(const json& document) {
+    const ManagerInputs usual;
+    const std::string bytes = encodeInputs(usual);
+    json whole = json::from_cbor(bytes.begin(), bytes.end());
+    whole.update(document);
+    return whole;
+}
+
+}  // namespace
+
 Result<ManagerInputs> decodeInputs(const std::string& text, config::Writer writer) {
     // Our own master wrote this for a start, which a mismatch must end.
     try {
         json document = json::from_cbor(text.begin(), text.end());
         if (writer == config::Writer::otherProgram) {
-            const std::string usual = encodeInputs({});
-            json whole = json::from_cbor(usual.begin(), usual.end());
-            whole.update(document);
-            document = std::move(whole);
+            document = completed(document);
         }
         ManagerInputs inputs;
         auto pool = config::decodePool(textOf(document.at("pool")), writer);
