@@ -80,9 +80,10 @@ struct PoolSettings {
     std::string listenMode;                           ///< octal text
     std::optional<std::string> listenAllowedClients;  ///< unset: any; empty: nobody
     std::optional<std::string> listenAllowedUsers;    ///< the same
-    int listenMaxWaiting = 1024;                      ///< connections without a worker
-    int listenKeepaliveTimeout = 0;                   ///< seconds; 0: none
-    std::optional<int> processPriority;               ///< unset: the master's
+    static constexpr int kUsualMaxWaiting = 1024;
+    int listenMaxWaiting = kUsualMaxWaiting;  ///< connections without a worker
+    int listenKeepaliveTimeout = 0;           ///< seconds; 0: none
+    std::optional<int> processPriority;       ///< unset: the master's
     bool processDumpable = false;
 
     ProcessManager pm = ProcessManager::unset;

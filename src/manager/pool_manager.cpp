@@ -249,7 +249,7 @@ void PoolManager::start(const scoreboard::Totals& carried, std::uint32_t room) {
     phase_ = Phase::starting;
     if (parking_.limit() < static_cast<std::size_t>(pool_.listenMaxWaiting)) {
         // The default asks for more than some systems have, and nobody for the default.
-        const bool wanted = pool_.listenMaxWaiting > config::PoolSettings{}.listenMaxWaiting;
+        const bool wanted = pool_.listenMaxWaiting > config::PoolSettings::kUsualMaxWaiting;
         parts_.log->write(wanted ? LogLevel::warning : LogLevel::debug,
                           fmt::format("{}listen.max_waiting is {} instead of {}: more files may "
                                       "not be open",
