@@ -43,10 +43,12 @@ void takeUp(const worker::ParkedFacts& facts, const std::string& head) {
     int ends[2];
     fuzz::hold(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "sockets");
     UniqueFd peer(ends[0]);
-    const manager::StatusConnection::Answer answer = [](const fastcgi::Params&) {
+    const manager::StatusConnection::Answer answer = [](const fastcgi::Params&,
+                                                        const manager::StatusConnection::Asker&) {
         return std::string("answer");
     };
-    manager::StatusConnection status(UniqueFd(ends[1]), answer, monotonicNs());
+    manager::StatusConnection status(UniqueFd(ends[1]), answer, monotonicNs(),
+                                     manager::StatusConnection::Bounds{});
     if (status.resume(facts, head)) {
         fuzz::hold(
             !status.wantsToWrite() && (!status.isMovable() || head.ends_with(status.partialHead())),
