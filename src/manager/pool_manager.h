@@ -105,6 +105,8 @@ class PoolManager {
     void recycleTheOld(std::uint64_t nowNs);
     void settleRecycling();
     [[nodiscard]] bool mayStandBy() const;
+    [[nodiscard]] bool isIdle(const Child& child) const;
+    [[nodiscard]] pid_t borrowSuccessor();
     [[nodiscard]] bool succeed(const Departure& departure);
 
     // What the manager answers itself.

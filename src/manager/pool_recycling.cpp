@@ -6,9 +6,12 @@
 // too old or too large is told to leave once its successor is ready.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/clock.h"
 #include "manager/pool_manager.h"
 #include "manager/recycling.h"
+#include "scoreboard/layout.h"
 
 namespace muster::manager {
 
@@ -63,18 +66,35 @@ void PoolManager::settleRecycling() {
             child.toldToLeave) {
             continue;
         }
+        const bool leavesByItself = child.recycled == Recycled::served;
         if (child.successor == 0 && mayStandBy()) {
             child.successor = forkOne(LogLevel::notice, Child::Duty::standsBy).value_or(0);
             if (child.successor == 0) {
                 noSuccessorBeforeNs_ = monotonicNs() + kLeastPauseNs;
             }
+        } else if (child.successor == 0 && !leavesByItself && isIdle(child)) {
+            child.successor = borrowSuccessor();
         }
-        // The one at its last requests leaves by itself.
-        if (child.recycled != Recycled::served && !child.toldOfSuccessor &&
-            children_.isReady(child.successor)) {
+        if (!leavesByItself && !child.toldOfSuccessor && children_.isReady(child.successor)) {
             children_.askToLeave(child);
         }
     }
+}
+
+bool PoolManager::isIdle(const Child& child) const {
+    return children_.stageOf(child) == scoreboard::Stage::idle;
+}
+
+// Whoever is busy may be so for hours: its successor takes the place of one that can go now. 0:
+// nobody has one to spare.
+pid_t PoolManager::borrowSuccessor() {
+    for (Child& child : children_.all()) {
+        const bool soonGone = child.toldOfSuccessor && isIdle(child);
+        if (child.duty == Child::Duty::serves && children_.isReady(child.successor) && !soonGone) {
+            return std::exchange(child.successor, 0);
+        }
+    }
+    return 0;
 }
 
 bool PoolManager::mayStandBy() const {
