@@ -312,6 +312,21 @@ def test_orders_and_upgrades_that_meet_are_all_carried_out(daemon, place):
     daemon.wait_workers(2, "api")
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def managers_writing_to(daemon, name):
+    """Those of the earlier generation, too."""
+    return [
+        pid
+        for pid in processes.descendants(daemon.master)
+        if "manager process" in processes.title(pid)
+        and any(path.endswith(name) for path in processes.descriptors(pid).values())
+    ]
+
+
 @both_users
 def test_what_was_so_before_is_so_afterwards(arena, daemon, place):
     pools = {
@@ -337,12 +352,12 @@ def test_what_was_so_before_is_so_afterwards(arena, daemon, place):
     mark = daemon.log.mark()
     daemon.signal(signal.SIGUSR1)
     daemon.log.wait_for("access log file re-opened", since=mark)
+    wait_until(lambda: not managers_writing_to(daemon, "access.log.1"), "every manager knows")
     gate.open()
     assert request.result().text == "through the gate"
     daemon.assert_serves()
-    with open(f"{daemon.dir}/access.log", encoding="utf-8") as file:
-        written = file.read()
-    assert "gate.php" in written and "still-serves.php" in written
+    for script in ("gate.php", "still-serves.php"):
+        wait_until(lambda: script in read(f"{daemon.dir}/access.log"), f"the line of {script}")
     with Control(control_path(daemon)) as control:
         assert control.ask({"command": "resume", "pools": ["paused"]})["ok"]
     daemon.assert_serves("paused")
