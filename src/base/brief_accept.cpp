@@ -1,7 +1,6 @@
 // The timer around accept(2).
 #include "base/brief_accept.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -9,6 +8,8 @@
 #include <csignal>
 #include <utility>
 
+#include "base/io.h"
+#include "base/listen_socket.h"
 #include "base/signals.h"
 
 namespace muster {
@@ -32,29 +33,7 @@ class Timer {
 
 void onAlarm(int) {}
 
-/// One connection is gone already; the socket is as good as before.
-bool concernsConnection(int error) {
-    switch (error) {
-        case ECONNABORTED:
-        case EPROTO:
-        case ENETDOWN:
-        case ENETUNREACH:
-        case EHOSTDOWN:
-        case EHOSTUNREACH:
-        case ENONET:
-        case EPERM:  // a firewall's answer
-            return true;
-        default:
-            return false;
-    }
-}
-
 }  // namespace
-
-bool isReadable(int fd) {
-    pollfd entry{fd, POLLIN, 0};
-    return ::poll(&entry, 1, 0) > 0;
-}
 
 Result<BriefAccept> BriefAccept::install() {
     if (auto installed = installHandler(SIGALRM, onAlarm); !installed) {
@@ -82,7 +61,7 @@ BriefAccept::Catch BriefAccept::take(int listener, int most) const {
         if (error == EINTR || error == EAGAIN || error == EWOULDBLOCK) {
             return result;  // somebody else was faster
         }
-        if (!concernsConnection(error)) {
+        if (!concernsOneConnection(error)) {
             result.error = error;
             return result;
         }

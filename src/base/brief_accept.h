@@ -31,6 +31,4 @@ class BriefAccept {
     BriefAccept() = default;
 };
 
-[[nodiscard]] bool isReadable(int fd);
-
 }  // namespace muster

@@ -21,4 +21,9 @@ namespace muster {
 inline constexpr std::uint64_t kNsPerMs = 1'000'000;
 inline constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
+/// Of a time as directives give it; negative ones are none.
+[[nodiscard]] constexpr std::uint64_t secondsToNs(int seconds) {
+    return seconds > 0 ? static_cast<std::uint64_t>(seconds) * kNsPerSecond : 0;
+}
+
 }  // namespace muster

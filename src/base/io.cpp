@@ -18,6 +18,11 @@ bool becomesWritable(int fd) noexcept {
 
 }  // namespace
 
+bool isReadable(int fd) noexcept {
+    pollfd entry{fd, POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
+
 bool sendAll(int socket, std::string_view bytes) noexcept {
     while (!bytes.empty()) {
         const ssize_t n = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -31,6 +31,9 @@ bool sendAll(int socket, std::string_view bytes) noexcept;
 /// Duplicates with CLOEXEC.
 [[nodiscard]] Result<UniqueFd> duplicate(int fd);
 
+/// There is something to read or to accept, or the end, by now. Does not wait.
+[[nodiscard]] bool isReadable(int fd) noexcept;
+
 /// O_NONBLOCK on or off.
 Result<void> setNonBlocking(int fd, bool on);
 

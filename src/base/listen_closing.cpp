@@ -5,6 +5,8 @@
 
 #include <climits>
 
+#include "base/listen_socket.h"
+
 namespace muster {
 namespace {
 
@@ -33,12 +35,6 @@ Result<void> closeToNewcomers(int listener) {
 
 void endListening(int listener) {
     ::shutdown(listener, SHUT_RD);
-}
-
-bool isUnixSocket(int socket) {
-    int family = 0;
-    socklen_t length = sizeof family;
-    return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 && family == AF_UNIX;
 }
 
 }  // namespace muster

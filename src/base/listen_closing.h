@@ -15,6 +15,4 @@ Result<void> closeToNewcomers(int listener);
 /// accept(2) fails with EINVAL when the queue is empty; whoever is in the queue of TCP is lost.
 void endListening(int listener);
 
-[[nodiscard]] bool isUnixSocket(int socket);
-
 }  // namespace muster

@@ -203,6 +203,28 @@ Result<SocketAddress> examineListener(int fd) {
     return boundAddress(fd);
 }
 
+bool isUnixSocket(int socket) {
+    int family = 0;
+    socklen_t length = sizeof family;
+    return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 && family == AF_UNIX;
+}
+
+bool concernsOneConnection(int error) {
+    switch (error) {
+        case ECONNABORTED:
+        case EPROTO:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case ENONET:
+        case EPERM:  // a firewall's answer
+            return true;
+        default:
+            return false;
+    }
+}
+
 std::optional<SocketFile> identifySocketFile(const std::string& path) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) < 0 || !S_ISSOCK(info.st_mode)) {

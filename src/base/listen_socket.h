@@ -42,6 +42,12 @@ struct ListenOptions {
 /// socket in the listening state. Any number is safe.
 [[nodiscard]] Result<SocketAddress> examineListener(int fd);
 
+[[nodiscard]] bool isUnixSocket(int socket);
+
+/// Whether an error of accept(2) is about one connection, which is gone already, and the listener
+/// is as good as before.
+[[nodiscard]] bool concernsOneConnection(int error);
+
 /// The file of a unix listener, to remove later only what is still ours.
 struct SocketFile {
     std::string path;

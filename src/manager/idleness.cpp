@@ -11,8 +11,7 @@ constexpr std::uint64_t kLeastLifeNs = kNsPerSecond;
 }  // namespace
 
 Idleness::Idleness(const config::PoolSettings& pool)
-    : lazy_(config::isLazy(pool)),
-      patienceNs_(static_cast<std::uint64_t>(pool.managerIdleTimeout) * kNsPerSecond) {}
+    : lazy_(config::isLazy(pool)), patienceNs_(secondsToNs(pool.managerIdleTimeout)) {}
 
 bool Idleness::mayLeave(bool isBusy, std::uint64_t nowNs) {
     if (!lazy_ || isBusy) {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/listen_address.h"
 #include "base/listen_closing.h"
+#include "base/listen_socket.h"
 
 namespace muster::manager {
 namespace {

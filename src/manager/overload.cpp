@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/io.h"
 
 namespace muster::manager {
 
@@ -131,7 +132,7 @@ void Overload::acceptSome() {
     refresh();
     BriefAccept::Catch caught = accept_->take(listenFd_, kAcceptTurn);
     for (UniqueFd& connection : caught.connections) {
-        if (admits(connection.get())) {
+        if (parts_.refusals->admits(parts_.workers->peerRules, connection.get())) {
             worker::ParkedConnection parked;
             parked.connection = std::move(connection);
             parked.facts.sinceNs = monotonicNs();
@@ -154,18 +155,6 @@ void Overload::goOn() {
         turnWatch_.cancel();
         onListener();
     });
-}
-
-bool Overload::admits(int connection) {
-    const worker::PeerRules* rules = parts_.workers->peerRules;
-    if (rules == nullptr) {
-        return true;
-    }
-    const auto verdict = rules->judge(connection);
-    if (verdict.stranger) {
-        parts_.refusals->note({*verdict.stranger, 0}, monotonicNs());
-    }
-    return verdict.admitted;
 }
 
 // --- The line -------------------------------------------------------------------------------
@@ -237,10 +226,6 @@ void Overload::onPeer(WaitingLine::Places::iterator place) {
 
 void Overload::refuse(worker::ParkedConnection parked, WhyAnswered why) {
     answering_.adopt(std::move(parked), static_cast<unsigned>(why));
-}
-
-void Overload::adopt(worker::ParkedConnection parked) {
-    join(std::move(parked));
 }
 
 // --- Showing it to the workers --------------------------------------------------------------

@@ -62,8 +62,8 @@ class Overload {
     /// Takes over what has become ready, ends what has waited too long, and shows the workers as
     /// many as they will take.
     void settle();
-    /// One that an earlier generation had in its line.
-    void adopt(worker::ParkedConnection parked);
+    /// One more for the line: from its socket, or that an earlier generation had in its line.
+    void join(worker::ParkedConnection parked);
     /// A worker has found that the peer of one is gone.
     void countHungUp() { parts_.pen->countHungUp(); }
     /// Counts anew what workers have taken meanwhile.
@@ -85,8 +85,6 @@ class Overload {
     void tryLater();
     void acceptSome();
     void goOn();
-    [[nodiscard]] bool admits(int connection);
-    void join(worker::ParkedConnection parked);
     void stand(worker::ParkedConnection parked);
     void onPeer(WaitingLine::Places::iterator place);
     void gather();

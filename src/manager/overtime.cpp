@@ -68,12 +68,9 @@ Judgement judgeFirst(const TimeRules& rules, const ObservedRequest& seen, Overti
 }  // namespace
 
 TimeRules TimeRules::of(const config::PoolSettings& pool) {
-    const auto ns = [](int seconds) {
-        return static_cast<std::uint64_t>(std::max(seconds, 0)) * kNsPerSecond;
-    };
-    return {.slowNs = ns(pool.requestSlowlogTimeout),
-            .limitNs = ns(pool.requestTerminateTimeout),
-            .graceNs = ns(pool.requestTerminateGrace),
+    return {.slowNs = secondsToNs(pool.requestSlowlogTimeout),
+            .limitNs = secondsToNs(pool.requestTerminateTimeout),
+            .graceNs = secondsToNs(pool.requestTerminateGrace),
             .trackFinished = pool.requestTerminateTimeoutTrackFinished};
 }
 

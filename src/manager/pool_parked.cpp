@@ -20,7 +20,7 @@ constexpr milliseconds kPassOnCheck{5};    // between attempts when the heir's c
 /// As many as descriptors allow, one for each and some for those that are answered.
 WaitingLine::Limits lineLimits(const config::PoolSettings& pool) {
     WaitingLine::Limits limits;
-    limits.waitNs = static_cast<std::uint64_t>(std::max(pool.queueTimeout, 0)) * kNsPerSecond;
+    limits.waitNs = secondsToNs(pool.queueTimeout);
     const auto wanted = static_cast<std::size_t>(std::max(pool.queueLimit, 0));
     const std::size_t open = openFileLimits().soft;
     const std::size_t others = descriptorsFor(pool) - wanted;
@@ -100,7 +100,7 @@ void PoolManager::adoptFrom(UniqueFd channel) {
                 if (parked->facts.forStatus != 0) {
                     status_.adopt(std::move(*parked));
                 } else if (parked->facts.inLine != 0 && overload_.isOn()) {
-                    overload_.adopt(std::move(*parked));
+                    overload_.join(std::move(*parked));
                     joined = true;
                 } else {
                     parked->facts.inLine = 0;

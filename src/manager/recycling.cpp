@@ -18,7 +18,7 @@ Share drawShare(const config::PoolSettings& pool, std::mt19937& random) {
             static_cast<int>(std::min<std::int64_t>(requests, std::numeric_limits<int>::max()));
     }
     if (pool.maxLifetime > 0) {
-        const std::uint64_t whole = static_cast<std::uint64_t>(pool.maxLifetime) * kNsPerSecond;
+        const std::uint64_t whole = secondsToNs(pool.maxLifetime);
         std::uniform_int_distribution<std::uint64_t> sooner(0, whole / 10);
         share.lifetimeNs = whole - sooner(random);
     }

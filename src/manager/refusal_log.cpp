@@ -5,6 +5,10 @@
 
 #include <utility>
 
+#include "base/clock.h"
+#include "worker/parked_connection.h"
+#include "worker/peer_rules.h"
+
 namespace muster::manager {
 namespace {
 
@@ -15,6 +19,17 @@ constexpr std::uint32_t kPerSecond = 2;
 
 RefusalLog::RefusalLog(log::ErrorLog& log, std::string poolPrefix)
     : log_(&log), poolPrefix_(std::move(poolPrefix)), budget_(kBurst, kPerSecond) {}
+
+bool RefusalLog::admits(const worker::PeerRules* rules, int connection) {
+    if (rules == nullptr) {
+        return true;
+    }
+    const auto verdict = rules->judge(connection);
+    if (verdict.stranger) {
+        note({*verdict.stranger, 0}, monotonicNs());
+    }
+    return verdict.admitted;
+}
 
 void RefusalLog::note(const worker::RefusedPeer& refused, std::uint64_t nowNs) {
     const worker::Stranger& stranger = refused.stranger;

@@ -18,6 +18,8 @@ class RefusalLog {
     /// `pool`: as in "[pool www] "; both borrowed.
     RefusalLog(log::ErrorLog& log, std::string poolPrefix);
 
+    /// Whether `rules` (null: none) let the peer in; notes it when they do not.
+    [[nodiscard]] bool admits(const worker::PeerRules* rules, int connection);
     void note(const worker::RefusedPeer& refused, std::uint64_t nowNs);
     /// Once a second.
     void tick();

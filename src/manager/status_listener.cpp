@@ -43,7 +43,7 @@ void StatusListener::acceptSome() {
     for (int i = 0; i < kAcceptTurn; ++i) {
         UniqueFd connection(::accept4(listenFd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (connection) {
-            if (admits(connection.get())) {
+            if (parts_.refusals->admits(parts_.rules, connection.get())) {
                 connections_.take(std::move(connection));
             }
             continue;
@@ -60,19 +60,9 @@ void StatusListener::acceptSome() {
     }
 }
 
-bool StatusListener::admits(int connection) {
-    if (parts_.rules == nullptr) {
-        return true;
-    }
-    const auto verdict = parts_.rules->judge(connection);
-    if (verdict.stranger) {
-        parts_.refusals->note({*verdict.stranger, 0}, monotonicNs());
-    }
-    return verdict.admitted;
-}
-
 void StatusListener::adopt(worker::ParkedConnection parked) {
-    if (setNonBlocking(parked.connection.get(), true) && admits(parked.connection.get())) {
+    if (setNonBlocking(parked.connection.get(), true) &&
+        parts_.refusals->admits(parts_.rules, parked.connection.get())) {
         connections_.adopt(std::move(parked));
     }
 }

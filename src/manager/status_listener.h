@@ -37,7 +37,6 @@ class StatusListener {
 
   private:
     void acceptSome();
-    [[nodiscard]] bool admits(int connection);
 
     Parts parts_;
     int listenFd_ = -1;

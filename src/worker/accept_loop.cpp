@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/listen_socket.h"
 #include "base/process.h"
 #include "worker/peer_address.h"
 
@@ -22,10 +23,10 @@ namespace {
 constexpr int kBackOffMs = 50;
 /// How long the rest of a head is waited for while somebody else would have the worker.
 constexpr std::uint64_t kPatienceNs = 5 * kNsPerMs;
-/// How long the manager's queue is waited at before the flags are looked at again.
-constexpr std::uint64_t kInLineNs = kNsPerSecond;
 /// … and how long until parking is tried again when the manager could not take the connection.
 constexpr std::uint64_t kRetryNs = 10 * kNsPerMs;
+/// How long the manager's queue is waited at before the flags are looked at again.
+constexpr std::uint64_t kInLineNs = kNsPerSecond;
 /// How long an idle connection keeps its worker when nobody else wants that: parked, its next
 /// request costs a little more; kept, its worker counts as active and the pool never shrinks.
 constexpr std::uint64_t kIdleNs = kNsPerSecond;
@@ -49,8 +50,7 @@ std::optional<WorkerExit> unfitness(RunOutcome outcome, const config::PoolSettin
 
 fastcgi::Patience patienceOf(const config::PoolSettings& pool) {
     fastcgi::Patience patience;
-    patience.bodyNs =
-        static_cast<std::uint64_t>(std::max(pool.requestBodyTimeout, 0)) * kNsPerSecond;
+    patience.bodyNs = secondsToNs(pool.requestBodyTimeout);
     return patience;
 }
 
@@ -165,8 +165,7 @@ bool AcceptLoop::listenerReadable() const {
     if (queueIsOver_) {
         return false;  // poll(2) says that there is something to learn, again and again
     }
-    pollfd entry{signals_->listener(), POLLIN, 0};
-    return ::poll(&entry, 1, 0) > 0;
+    return isReadable(signals_->listener());
 }
 
 void AcceptLoop::becomeIdle() {
@@ -227,7 +226,7 @@ bool AcceptLoop::openNext() {
 
 // The manager wakes everybody when it closes the queue; the limit is for one that dies before.
 void AcceptLoop::waitInLine() {
-    askForNext();
+    wakeManager();  // it shows the next one to whoever asks
     [[maybe_unused]] const auto ready =
         waits_->waitAlone(handOver_.queueFd(), monotonicNs() + kInLineNs);
     signals_->clearTold();
@@ -236,11 +235,6 @@ void AcceptLoop::waitInLine() {
 void AcceptLoop::waitForNobody() {
     [[maybe_unused]] const auto ready = waits_->waitAlone(-1, monotonicNs() + kNsPerMs);
     signals_->clearTold();
-}
-
-void AcceptLoop::askForNext() {
-    const std::uint64_t one = 1;
-    writeAll(inputs_->wakeFd, {reinterpret_cast<const char*>(&one), sizeof one});
 }
 
 bool AcceptLoop::openHandedOver() {
@@ -301,17 +295,10 @@ UniqueFd AcceptLoop::acceptConnection() {
 }
 
 void AcceptLoop::outlastAcceptError(int error) {
+    if (error == EINTR || concernsOneConnection(error)) {
+        return;
+    }
     switch (error) {
-        case EINTR:
-        case ECONNABORTED:
-        case EPROTO:
-        case ENETDOWN:
-        case ENETUNREACH:
-        case EHOSTDOWN:
-        case EHOSTUNREACH:
-        case ENONET:
-        case EPERM:  // a firewall's answer
-            return;
         case EAGAIN: {
             // Somebody made the shared listening socket non-blocking.
             pollfd entry{inputs_->listenFd, POLLIN, 0};
@@ -424,7 +411,7 @@ bool AcceptLoop::waitForBytes() {
     const std::uint64_t enough = idle ? facts_.sinceNs + kIdleNs : WaitSet::kForever;
     bool parks = handOver_.possible();
     if (handOver_.linesUp()) {
-        askForNext();
+        wakeManager();
     }
     // Most peers that stop within a head, or before it, go on at once: nobody else counts so long.
     std::uint64_t patience = idle || handedOver_ ? 0 : monotonicNs() + kPatienceNs;
@@ -432,13 +419,13 @@ bool AcceptLoop::waitForBytes() {
         const bool leaving = mustLeave();
         if (leaving && isStopping()) {
             if (idle) {
-                return hasBytes(connection_.fd());  // a request that has begun is not left behind
+                return isReadable(connection_.fd());  // a request that has begun is not left behind
             }
             parks = parks && servesLastOrders();
         }
         const std::uint64_t now = monotonicNs();
         if (now >= deadline) {
-            return idle && hasBytes(connection_.fd());
+            return idle && isReadable(connection_.fd());
         }
         patience = now >= patience ? 0 : patience;
         const bool idleLong = now >= enough && handOver_.hasRoom();

@@ -46,7 +46,6 @@ class AcceptLoop {
     [[nodiscard]] bool openHandedOver();
     void waitInLine();
     void waitForNobody();
-    void askForNext();
     void serveConnection();
     [[nodiscard]] bool readRequest();
     void beginRequest();

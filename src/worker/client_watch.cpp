@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/listen_socket.h"
 #include "base/signals.h"
 #include "fastcgi/record.h"
 
@@ -25,13 +26,6 @@ constexpr int kAgainMs = 100;
 constexpr std::uint64_t kStop = 0;  // of the events' data; requests count from 1
 
 void onSignal(int /*signal*/) {}
-
-bool isTcp(int connection) {
-    int domain = AF_UNIX;
-    socklen_t length = sizeof domain;
-    return ::getsockopt(connection, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
-           domain != AF_UNIX;
-}
 
 bool bringsAbort(int connection, std::uint16_t requestId) {
     char bytes[fastcgi::kHeaderSize];
@@ -123,7 +117,8 @@ void ClientWatch::becameWhole() {
 // For one event: a connection that others wait for by now must not wake this process.
 bool ClientWatch::arm(std::uint64_t serial, bool bytes) {
     epoll_event event{};
-    event.events = EPOLLONESHOT | (isTcp(connection_) ? EPOLLRDHUP : 0U) | (bytes ? EPOLLIN : 0U);
+    event.events =
+        EPOLLONESHOT | (isUnixSocket(connection_) ? 0U : EPOLLRDHUP) | (bytes ? EPOLLIN : 0U);
     event.data.u64 = serial;
     return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection_, &event) == 0 ||
            (errno == EEXIST && ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection_, &event) == 0);

@@ -25,8 +25,7 @@ bool HandOver::waits() const {
 }
 
 bool HandOver::holds() const {
-    pollfd entry{queue_.fd(), POLLIN, 0};
-    return waits() && ::poll(&entry, 1, 0) > 0;
+    return waits() && isReadable(queue_.fd());
 }
 
 bool HandOver::hasRoom() const {

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "base/clock.h"
+#include "base/listen_socket.h"
 
 namespace muster::worker {
 
@@ -18,12 +19,9 @@ static_assert(std::is_trivially_copyable_v<ParkedFacts> &&
               std::has_unique_object_representations_v<ParkedFacts>);
 
 WaitLimits WaitLimits::of(const config::PoolSettings& pool) {
-    const auto ns = [](int seconds) {
-        return static_cast<std::uint64_t>(std::max(seconds, 0)) * kNsPerSecond;
-    };
-    WaitLimits limits{.headNs = ns(pool.requestHeaderTimeout),
-                      .idleNs = ns(pool.listenKeepaliveTimeout)};
-    const std::uint64_t whole = ns(pool.requestTerminateTimeout);
+    WaitLimits limits{.headNs = secondsToNs(pool.requestHeaderTimeout),
+                      .idleNs = secondsToNs(pool.listenKeepaliveTimeout)};
+    const std::uint64_t whole = secondsToNs(pool.requestTerminateTimeout);
     if (whole != 0 && (limits.headNs == 0 || limits.headNs > whole)) {
         limits.headNs = whole;
     }
@@ -38,19 +36,11 @@ bool hasHungUp(int connection) {
     if ((entry.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
         return true;
     }
-    int family = 0;
-    socklen_t length = sizeof family;
-    return ::getsockopt(connection, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 &&
-           family != AF_UNIX;
+    return !isUnixSocket(connection);
 }
 
 bool isIdle(const ParkedFacts& facts) {
     return facts.keptAlive != 0 && facts.headBegun == 0;
-}
-
-bool hasBytes(int connection) {
-    pollfd entry{connection, POLLIN, 0};
-    return ::poll(&entry, 1, 0) > 0;
 }
 
 std::optional<std::uint64_t> deadlineNs(const ParkedFacts& facts, const WaitLimits& limits) {

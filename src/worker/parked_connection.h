@@ -59,9 +59,6 @@ inline constexpr std::uint8_t kHungUpInLine = 2;
 /// on its way.
 [[nodiscard]] bool isIdle(const ParkedFacts& facts);
 
-/// The socket has something to read, or its end, by now.
-[[nodiscard]] bool hasBytes(int connection);
-
 /// When the peer has been waited for long enough; nothing: never.
 [[nodiscard]] std::optional<std::uint64_t> deadlineNs(const ParkedFacts& facts,
                                                       const WaitLimits& limits);

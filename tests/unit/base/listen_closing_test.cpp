@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include "base/listen_socket.h"
 #include "base/unique_fd.h"
 
 namespace muster {
