@@ -376,26 +376,31 @@ void Children::insistOnLeaving(std::uint64_t nowNs) {
     }
 }
 
-void Children::retireOldestIdle(std::uint64_t nowNs, std::optional<int> idleForSeconds) {
+std::uint64_t Children::idleSinceNs(const Child& child, std::uint64_t nowNs) const {
+    const auto worker = scoreboard::copyWorker(*shared_->segment, child.slot, nowNs);
+    return std::max(child.startedNs,
+                    worker ? worker->facts.acceptedNs + worker->facts.durationNs : 0);
+}
+
+bool Children::retireLongestIdle(std::uint64_t nowNs, std::optional<int> idleForSeconds) {
     Child* oldest = nullptr;
+    std::uint64_t since = 0;
     for (Child& child : children_) {
-        if (child.duty == Child::Duty::serves && !child.toldToLeave &&
-            stageOf(child) == Stage::idle &&
-            (oldest == nullptr || child.startedNs < oldest->startedNs)) {
+        if (child.duty != Child::Duty::serves || child.toldToLeave ||
+            stageOf(child) != Stage::idle) {
+            continue;
+        }
+        const std::uint64_t idleSince = idleSinceNs(child, nowNs);
+        if (oldest == nullptr || idleSince < since) {
             oldest = &child;
+            since = idleSince;
         }
     }
-    if (oldest == nullptr) {
-        return;
-    }
-    if (idleForSeconds) {
-        const auto facts = scoreboard::copyWorker(*shared_->segment, oldest->slot, nowNs);
-        const std::uint64_t lastActive = std::max(
-            oldest->startedNs, facts ? facts->facts.acceptedNs + facts->facts.durationNs : 0);
-        if (nowNs / kNsPerSecond <=
-            lastActive / kNsPerSecond + static_cast<std::uint64_t>(*idleForSeconds)) {
-            return;
-        }
+    if (oldest == nullptr ||
+        (idleForSeconds &&
+         nowNs / kNsPerSecond <=
+             since / kNsPerSecond + static_cast<std::uint64_t>(*idleForSeconds))) {
+        return false;
     }
     oldest->toldToLeave = true;
     oldest->toldToLeaveNs = nowNs;
@@ -403,6 +408,7 @@ void Children::retireOldestIdle(std::uint64_t nowNs, std::optional<int> idleForS
     shared_->segment->order(oldest->slot)
         .leave.store(scoreboard::kLeaveIdle, std::memory_order_seq_cst);
     ::kill(oldest->pid, SIGQUIT);
+    return true;
 }
 
 void Children::tickOutputs(std::uint64_t nowNs) {

@@ -122,9 +122,9 @@ class Children {
     [[nodiscard]] Free free() const;
     /// Has those that are idle look at the flags.
     void wakeIdle();
-    /// Tells the idle worker with the oldest start to leave; with `idleForSeconds` only when that
-    /// one has been idle for longer (spec lifecycle §5.4: whole seconds of the clock, strictly).
-    void retireOldestIdle(std::uint64_t nowNs, std::optional<int> idleForSeconds);
+    /// Tells the worker that has been idle for longest to leave; with `idleForSeconds` only when
+    /// that is longer (spec lifecycle §5.4: whole seconds of the clock, strictly). False: nobody.
+    bool retireLongestIdle(std::uint64_t nowNs, std::optional<int> idleForSeconds);
     /// Once a second: those that were told to leave and still accept are told again, then killed.
     void insistOnLeaving(std::uint64_t nowNs);
     /// Once a second: lines about output that a flood lost.
@@ -135,6 +135,7 @@ class Children {
   private:
     std::optional<std::uint32_t> freeSlot() const;
     void dismiss(pid_t successor);
+    [[nodiscard]] std::uint64_t idleSinceNs(const Child& child, std::uint64_t nowNs) const;
     void watchOutput(Child& child);
     void readOutput(Child& child, log::OutputStream stream);
     void hear(Child& child);

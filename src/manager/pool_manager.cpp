@@ -215,14 +215,16 @@ void PoolManager::onTick() {
     children_.insistOnLeaving(monotonicNs());
     recycleTheOld(monotonicNs());
     settleRecycling();
-    const PoolLoad load = observe();
+    PoolLoad load = observe();
+    auto& hints = parts_.workers->segment->header().hints;
+    load.leastIdle = std::max(hints.leastIdle.exchange(load.idle, std::memory_order_relaxed), 0);
     logLoad(load);
-    carryOut(decideTick(pool_, load, scaling_), load);
+    carryOut(decideTick(pool_, load, scaling_, monotonicNs()), load);
     returnRoom();
     watchDoor();
     writeCommands();
     // Workers keep the hint in step; killed ones cannot. A wrong correction lasts one tick.
-    parts_.workers->segment->header().hints.idle.store(load.idle, std::memory_order_relaxed);
+    hints.idle.store(load.idle, std::memory_order_relaxed);
     leaveIfIdle();
 }
 

@@ -166,6 +166,7 @@ class PoolManager {
     EventLoop::Watch wakeWatch_;
     EventLoop::Watch listenWatch_;
     EventLoop::Watch tickWatch_;
+    EventLoop::Watch growWatch_;
     EventLoop::Watch startWatch_;
     EventLoop::Watch respawnWatch_;
     EventLoop::Watch drainWatch_;

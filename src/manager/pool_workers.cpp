@@ -1,6 +1,7 @@
 // PoolManager's part that knows how many workers there are to be: forks, reaps, replaces, grows and
 // shrinks.
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -33,6 +34,11 @@ const char* whyReplaced(Departure::Unfit unfit) {
             return "the client of a request left (request_abort_on_disconnect)";
     }
     return "";
+}
+
+bool isReadable(int fd) {
+    pollfd entry{fd, POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
 }
 
 bool hasCrashed(const Departure& departure) {
@@ -255,6 +261,8 @@ PoolLoad PoolManager::observe() {
         // Whoever waits for a worker waits there, wherever the manager keeps him meanwhile.
         const auto inLine = static_cast<std::uint32_t>(overload_.depth());
         pen_.setListenQueue(queue->pending + inLine, queue->limit);
+    } else if (isReadable(parts_.workers->listenFd)) {
+        load.pending = load.starting + 1;  // the kernel does not tell how many
     }
     load.pending += static_cast<int>(waitingCount());
     pen_.noteActive(static_cast<std::uint32_t>(load.running - load.idle - load.starting));
@@ -263,7 +271,7 @@ PoolLoad PoolManager::observe() {
 
 void PoolManager::look() {
     const PoolLoad load = observe();
-    carryOut(decideDemand(pool_, load, scaling_), load);
+    carryOut(decideDemand(pool_, load, scaling_, monotonicNs()), load);
     watchDoor();
     writeCommands();
 }
@@ -286,9 +294,19 @@ void PoolManager::carryOut(const ScalingDecision& decision, const PoolLoad& load
     if (decision.fork > 0 && missing_ == 0) {
         logGrowth(forkMany(decision.fork));
     }
-    if (decision.killIdle) {
-        children_.retireOldestIdle(
-            monotonicNs(), isOndemand ? std::optional(pool_.processIdleTimeout) : std::nullopt);
+    if (decision.lookAgainNs > 0) {
+        growWatch_ = parts_.loop->after(
+            milliseconds((decision.lookAgainNs + kNsPerMs - 1) / kNsPerMs), [this] {
+                if (isServing()) {
+                    look();
+                }
+            });
+    }
+    while (decision.killIdle &&
+           children_.retireLongestIdle(monotonicNs(), isOndemand
+                                                          ? std::optional(pool_.processIdleTimeout)
+                                                          : std::nullopt) &&
+           isOndemand) {
     }
 }
 

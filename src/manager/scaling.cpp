@@ -4,24 +4,58 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace muster::manager {
 namespace {
 
 using config::PoolSettings;
 using config::ProcessManager;
 
+/// A manager that forks does nothing else: so many, then it looks around.
+constexpr int kAtOnce = 32;
+/// Ticks without need before the first spare one goes.
+constexpr int kSurplusTicks = 2;
+
 void reachLimit(ScalingState& state, ScalingDecision& decision) {
     decision.countLimit = !state.limitReached;
     state.limitReached = true;
 }
 
-ScalingDecision tickDynamic(const PoolSettings& pool, const PoolLoad& load, ScalingState& state) {
+/// As many of `wanted` as may be forked now.
+void allow(ScalingDecision& decision, int wanted, const PoolSettings& pool, ScalingState& state,
+           std::uint64_t nowNs) {
+    if (pool.pm != ProcessManager::dynamic) {
+        decision.fork = std::min(wanted, kAtOnce);
+        decision.lookAgainNs = decision.fork < wanted ? kNsPerMs : 0;
+        return;
+    }
+    const int rate = pool.maxSpawnRate;
+    decision.fork = std::min({wanted, kAtOnce, state.budget.left(rate, nowNs)});
+    state.budget.spend(decision.fork, rate, nowNs);
+    if (decision.fork < wanted) {
+        decision.lookAgainNs =
+            state.budget.left(rate, nowNs) > 0 ? kNsPerMs : SpawnBudget::pauseNs(rate);
+    }
+}
+
+bool isSurplus(const PoolSettings& pool, int spare, const PoolLoad& load, ScalingState& state) {
+    if (std::min(spare, load.leastIdle) <= pool.maxSpareServers) {
+        state.surplusTicks = 0;
+        return false;
+    }
+    state.surplusTicks = std::min(state.surplusTicks + 1, kSurplusTicks);
+    return state.surplusTicks >= kSurplusTicks && load.idle > 0;
+}
+
+ScalingDecision tickDynamic(const PoolSettings& pool, const PoolLoad& load, ScalingState& state,
+                            std::uint64_t nowNs) {
     ScalingDecision decision;
     const int spare = load.idle + load.starting;
     // Spares are made up for at once (decideDemand), so the tick rarely sees a shortage itself.
     const bool wasShort = std::exchange(state.grew, false) || spare < pool.minSpareServers;
+    decision.killIdle = isSurplus(pool, spare, load, state);
     if (spare > pool.maxSpareServers) {
-        decision.killIdle = load.idle > 0;
         state.spawnRate = 1;
         return decision;
     }
@@ -40,8 +74,10 @@ ScalingDecision tickDynamic(const PoolSettings& pool, const PoolLoad& load, Scal
         decision.warnBusy = true;
         decision.busyRate = state.spawnRate;
     }
-    decision.fork = std::max(0, std::min({state.spawnRate, pool.minSpareServers - spare,
-                                          pool.maxChildren - load.running}));
+    allow(decision,
+          std::max(0, std::min({state.spawnRate, pool.minSpareServers - spare,
+                                pool.maxChildren - load.running})),
+          pool, state, nowNs);
     state.limitReached = false;
     if (state.spawnRate < pool.maxSpawnRate) {
         state.spawnRate *= 2;
@@ -51,13 +87,29 @@ ScalingDecision tickDynamic(const PoolSettings& pool, const PoolLoad& load, Scal
 
 }  // namespace
 
-ScalingDecision decideTick(const PoolSettings& pool, const PoolLoad& load, ScalingState& state) {
+int SpawnBudget::left(int rate, std::uint64_t nowNs) const {
+    const std::uint64_t owed = paidUntilNs_ > nowNs ? paidUntilNs_ - nowNs : 0;
+    return owed >= kNsPerSecond ? 0 : static_cast<int>((kNsPerSecond - owed) / pauseNs(rate));
+}
+
+void SpawnBudget::spend(int forks, int rate, std::uint64_t nowNs) {
+    paidUntilNs_ =
+        std::max(paidUntilNs_, nowNs) + static_cast<std::uint64_t>(forks) * pauseNs(rate);
+}
+
+std::uint64_t SpawnBudget::pauseNs(int rate) {
+    constexpr int kMost = 1'000'000;  // a rate that no manager reaches
+    return kNsPerSecond / static_cast<std::uint64_t>(std::clamp(rate, 1, kMost));
+}
+
+ScalingDecision decideTick(const PoolSettings& pool, const PoolLoad& load, ScalingState& state,
+                           std::uint64_t nowNs) {
     switch (pool.pm) {
         case ProcessManager::dynamic:
-            return tickDynamic(pool, load, state);
+            return tickDynamic(pool, load, state, nowNs);
         case ProcessManager::ondemand: {
             // A connection may have arrived between two looks: the queue decides, not the event.
-            ScalingDecision decision = decideDemand(pool, load, state);
+            ScalingDecision decision = decideDemand(pool, load, state, nowNs);
             decision.killIdle = decision.fork == 0 && load.pending == 0 && load.idle > 0;
             return decision;
         }
@@ -73,7 +125,8 @@ ScalingDecision decideTick(const PoolSettings& pool, const PoolLoad& load, Scali
     return {};
 }
 
-ScalingDecision decideDemand(const PoolSettings& pool, const PoolLoad& load, ScalingState& state) {
+ScalingDecision decideDemand(const PoolSettings& pool, const PoolLoad& load, ScalingState& state,
+                             std::uint64_t nowNs) {
     ScalingDecision decision;
     if (pool.pm != ProcessManager::dynamic && pool.pm != ProcessManager::ondemand) {
         return decision;
@@ -93,7 +146,7 @@ ScalingDecision decideDemand(const PoolSettings& pool, const PoolLoad& load, Sca
         }
         return decision;
     }
-    decision.fork = std::min({wanted, pool.maxChildren - load.running, pool.maxSpawnRate});
+    allow(decision, std::min(wanted, pool.maxChildren - load.running), pool, state, nowNs);
     state.limitReached = false;
     state.grew = true;
     return decision;

@@ -76,7 +76,9 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, Wait
       waitLimits_(WaitLimits::of(*inputs.pool)),
       connection_({}, patienceOf(*inputs.pool)),
       request_(inputs, connection_, slot, accessLog_),
-      recycling_(inputs) {
+      recycling_(inputs),
+      letsOthersIdle_(inputs.pool->pm != config::ProcessManager::fixed &&
+                      inputs.pool->maxChildren > 1) {
     connection_.setLingerer([this](int fd) { return handOver_.linger(fd); });
 }
 
@@ -212,8 +214,12 @@ bool AcceptLoop::openNext() {
         return false;
     }
     turnOfNewOnes_ = false;
+    if (letsOthersIdle_ && !owesAccept_ && !waitForTurn()) {
+        return false;
+    }
     UniqueFd connection = acceptConnection();
-    owesAccept_ = false;
+    // A signal may have come between the wake-up and the accept.
+    owesAccept_ = owesAccept_ && !connection && (signals_->toldToLeave() || signals_->toldToLook());
     if (!connection) {
         return false;
     }
@@ -235,6 +241,16 @@ void AcceptLoop::waitInLine() {
 void AcceptLoop::waitForNobody() {
     [[maybe_unused]] const auto ready = waits_->waitAlone(-1, monotonicNs() + kNsPerMs);
     signals_->clearTold();
+}
+
+// accept(2) alone would wake whoever has waited for longest: all would be used in turn, and none
+// would ever be idle for long. False: somebody wants this worker to look around.
+bool AcceptLoop::waitForTurn() {
+    owesAccept_ = waits_->waitForListener().listener;
+    if (!owesAccept_) {
+        signals_->clearTold();
+    }
+    return owesAccept_;
 }
 
 bool AcceptLoop::openHandedOver() {

@@ -43,6 +43,7 @@ class AcceptLoop {
     [[nodiscard]] bool servesLastOrders() const;
     [[nodiscard]] bool owesLastOrders() const;
     [[nodiscard]] bool openNext();
+    [[nodiscard]] bool waitForTurn();
     [[nodiscard]] bool openHandedOver();
     void waitInLine();
     void waitForNobody();
@@ -70,6 +71,7 @@ class AcceptLoop {
     fastcgi::ServerConnection connection_;
     ServedRequest request_;
     Recycling recycling_;
+    bool letsOthersIdle_;                   ///< the pool shrinks: the same ones serve
     std::string peer_;                      ///< of the connection; empty for unix sockets
     ParkedFacts facts_;                     ///< of the connection, as it would be parked
     bool handedOver_ = false;               ///< the connection at hand was parked before

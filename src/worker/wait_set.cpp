@@ -56,15 +56,20 @@ Result<void> WaitSet::rebuild() {
     return {};
 }
 
-bool WaitSet::watch(int connection) {
+bool WaitSet::watchListener() {
     if (!listening_) {
         listening_ = add(epoll_.get(), listener_, EPOLLIN | EPOLLEXCLUSIVE, kListener);
     }
+    return listening_;
+}
+
+bool WaitSet::watch(int connection) {
+    const bool listens = watchListener();
     if (watched_ != connection && add(epoll_.get(), connection, EPOLLIN, serial_ + 1)) {
         ++serial_;
         watched_ = connection;
     }
-    return listening_ && watched_ == connection;
+    return listens && watched_ == connection;
 }
 
 WaitSet::Ready WaitSet::wait(int connection, std::uint64_t deadlineNs) {
@@ -75,6 +80,11 @@ WaitSet::Ready WaitSet::wait(int connection, std::uint64_t deadlineNs) {
     }
     epoll_event events[4];
     const int count = ::epoll_wait(epoll_.get(), events, 4, millisecondsUntil(deadlineNs));
+    collect(events, count, ready);
+    return ready;
+}
+
+void WaitSet::collect(const epoll_event* events, int count, Ready& ready) {
     bool stale = false;
     for (int i = 0; i < count; ++i) {
         const std::uint64_t data = events[i].data.u64;
@@ -87,6 +97,17 @@ WaitSet::Ready WaitSet::wait(int connection, std::uint64_t deadlineNs) {
         // A connection we closed lives on in a process a script forked, and shows up here.
         ready.told = true;
     }
+}
+
+WaitSet::Ready WaitSet::waitForListener() {
+    Ready ready;
+    if (!watchListener()) {
+        ready.listener = true;  // no memory for it: accept(2) waits as well
+        return ready;
+    }
+    epoll_event events[4];
+    const int count = ::epoll_wait(epoll_.get(), events, 4, -1);
+    collect(events, count, ready);
     return ready;
 }
 

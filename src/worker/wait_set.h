@@ -12,6 +12,8 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 
+struct epoll_event;
+
 namespace muster::worker {
 
 class WaitSet {
@@ -29,6 +31,9 @@ class WaitSet {
     /// Blocks until one of the three is ready; nothing is when the deadline (monotonic) has passed
     /// or a signal came.
     [[nodiscard]] Ready wait(int connection, std::uint64_t deadlineNs);
+    /// For a new connection only, or a signal, as long as it takes. Of several processes that wait
+    /// so, the kernel wakes the one that began to watch first: the others can go idle.
+    [[nodiscard]] Ready waitForListener();
     /// The same without the listener.
     [[nodiscard]] Ready waitAlone(int connection, std::uint64_t deadlineNs) const;
 
@@ -39,7 +44,9 @@ class WaitSet {
 
   private:
     [[nodiscard]] Result<void> rebuild();
+    [[nodiscard]] bool watchListener();
     [[nodiscard]] bool watch(int connection);
+    void collect(const epoll_event* events, int count, Ready& ready);
 
     int listener_ = -1;
     int toldFd_ = -1;
