@@ -43,7 +43,6 @@ def test_requests_one_after_the_other_keep_to_one_worker(arena, daemon, manager)
     pids = [daemon.get(path).text for _ in range(60)]
     # The one before may not be back yet when the next request comes.
     assert max(pids.count(pid) for pid in pids) >= 30, pids
-    assert len(set(pids)) < 6, pids
 
 
 @muster_only
