@@ -240,4 +240,8 @@ void removeSocketFile(const SocketFile& file) {
     }
 }
 
+void endListener(int fd) {
+    ::shutdown(fd, SHUT_RDWR);
+}
+
 }  // namespace muster

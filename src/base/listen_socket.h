@@ -59,6 +59,9 @@ struct SocketFile {
 /// mode and ACL. It goes on listening, and whoever may connect before and after always may.
 Result<void> adjustListener(int fd, const SocketFile* file, const ListenOptions& options);
 
+/// Ends the socket for all who have it open: nobody can connect, and another may listen there.
+void endListener(int fd);
+
 /// Empty when there is no socket at the path.
 [[nodiscard]] std::optional<SocketFile> identifySocketFile(const std::string& path);
 void removeSocketFile(const SocketFile& file);

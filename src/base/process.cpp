@@ -150,6 +150,10 @@ bool followParent(pid_t parent, int signal) {
     return ::getppid() == parent;
 }
 
+void outliveParent() {
+    ::prctl(PR_SET_PDEATHSIG, 0UL, 0UL, 0UL, 0UL);
+}
+
 Result<void> fillStandardStreams() {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
         // The lowest free number is the one that is missing.

@@ -63,6 +63,8 @@ void closeAllExcept(std::vector<int> keep);
 void becomeSubreaper();
 /// Asks the kernel for `signal` when the parent dies; false when it is dead already.
 [[nodiscard]] bool followParent(pid_t parent, int signal);
+/// Its end is no signal any more. A change of user has the same effect.
+void outliveParent();
 
 /// Opens /dev/null in the place of standard descriptors that are closed: otherwise the next files
 /// to be opened would be taken for them.

@@ -78,6 +78,14 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Accepted so that php-fpm's files work; libevent always chooses the mechanism itself."},
     {"systemd_interval", Scope::global, Type::seconds, &G::systemdInterval, "10s", kTime,
      "How often the state is told to systemd. 0: never.", checkSystemdInterval},
+    {"start_timeout", Scope::global, Type::seconds, &G::startTimeout, "120s", kTime,
+     "How long a pool may take to load PHP, preload included, and start its first workers. After it "
+     "the start has failed; at a reload the old generation goes on. 0: 120 s.", nullptr,
+     DumpStyle::ownDirective},
+    {"reload_canary", Scope::global, Type::seconds, &G::reloadCanary, "0", kTime,
+     "How long a reload watches a new generation before the old one goes. When two of its workers "
+     "or its manager die, or its share of failed requests (5xx) jumps, the old one serves again and "
+     "the reload has failed. 0: not at all.", nullptr, DumpStyle::ownDirective},
     {"control.socket", Scope::global, Type::text, &G::controlSocket,
      "the pid file's path with .ctl in place of .pid", "a path, or no",
      "Unix socket that musterctl talks to; no: none, and none without a pid file unless a path is "

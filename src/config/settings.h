@@ -49,6 +49,8 @@ struct GlobalSettings {
     int syslogFacility = kLogDaemon;      ///< number of syslog(3)
     int emergencyRestartThreshold = 0;    ///< both this and the interval non-zero: enabled
     int emergencyRestartInterval = 0;
+    int reloadCanary = 0;
+    int startTimeout = 120;
     int processControlTimeout = 0;
     std::optional<StopManner> terminate;  ///< unset: graceful as process 1, else fast
     int processMax = 0;                   ///< 0: unlimited

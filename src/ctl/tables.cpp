@@ -67,6 +67,29 @@ std::string leavingCell(const json& pool) {
     return found == pool.end() || found->empty() ? "-" : std::to_string(found->size());
 }
 
+double numberIn(const json& object, const char* name) {
+    const auto found = object.find(name);
+    return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+/// A line about a pool that fails again and again.
+std::string troubleOf(const json& pool) {
+    const std::string state = cell(pool, "state");
+    if (state == "crashing") {
+        return fmt::format("pool {}: workers die before they serve, {} in a row; next try in {}\n",
+                           cell(pool, "name"), cell(pool, "workers_died_young"),
+                           secondsCell(pool, "next_worker_seconds"));
+    }
+    if (cell(pool, "manager") == "-" && numberIn(pool, "failed_starts") > 0) {
+        const std::string next = secondsCell(pool, "next_try_seconds");
+        return fmt::format("pool {}: failed to start, {} in a row; {}: {}\n", cell(pool, "name"),
+                           cell(pool, "failed_starts"),
+                           next == "-" ? "it is tried now" : "next try in " + next,
+                           cell(pool, "last_failure"));
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string statusTable(const json& status) {
@@ -82,7 +105,11 @@ std::string statusTable(const json& status) {
                         cell(pool, "slow_requests"), leavingCell(pool), cell(pool, "manager"),
                         cell(pool, "listen")});
     }
-    return text + aligned(rows);
+    text += aligned(rows);
+    for (const json& pool : status.value("pools", json::array())) {
+        text += troubleOf(pool);
+    }
+    return text;
 }
 
 std::string workersTable(const json& workers) {

@@ -320,7 +320,21 @@ void Children::signalIdle() {
         } else if (stage == Stage::keepAlive) {
             // It may be in a request by now: this one disturbs less, and shows the flag as well.
             ::kill(child.pid, worker::kLookSignal);
+        } else if (stage != Stage::readingHeaders) {  // there it may be about to accept, too
+            child.busyInDrain = true;
         }
+    }
+}
+
+bool Children::acceptNoMore() const {
+    return std::all_of(children_.begin(), children_.end(),
+                       [](const Child& child) { return child.busyInDrain; });
+}
+
+void Children::forgetDrain() {
+    for (Child& child : children_) {
+        child.toldToDrain = false;
+        child.busyInDrain = false;
     }
 }
 

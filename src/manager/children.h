@@ -40,6 +40,7 @@ struct Child {
     std::uint64_t replaceAtNs = 0;  ///< pm.max_lifetime; 0: never
     bool toldToLeave = false;       ///< idle-killed: not replaced when it goes
     bool toldToDrain = false;       ///< got its first SIGQUIT of a drain
+    bool busyInDrain = false;       ///< was in a request then: looks at the flag before it accepts
     std::uint64_t toldToLeaveNs = 0;
     Overtime overtime;
     std::uint64_t wokenNs = 0;  ///< last told to look at the hand-over queue
@@ -107,6 +108,10 @@ class Children {
     /// Tells those that accept or wait on a connection; the busy ones see the flag in the
     /// scoreboard.
     void signalIdle();
+    /// No worker accepts, nor will while the flag stands. After signalIdle().
+    [[nodiscard]] bool acceptNoMore() const;
+    /// The drain is called off.
+    void forgetDrain();
     /// "N child(ren) still alive" at debug level, unless there is none.
     void logAlive() const;
     /// Has up to `count` free workers look at the hand-over queue: those that accept first, then

@@ -54,6 +54,7 @@ std::string encodeInputs(const ManagerInputs& inputs) {
         {"syslogIdent", bytesOf(inputs.syslog ? inputs.syslog->ident : std::string())},
         {"syslogFacility", inputs.syslog ? inputs.syslog->facility : 0},
         {"masterPid", inputs.masterPid},
+        {"ownsSockets", inputs.ownsSockets},
         {"stopTimeoutMs", inputs.stopTimeoutMs},
         {"terminateTimeoutMs", inputs.terminateTimeoutMs},
         {"sharesProcessMax", inputs.sharesProcessMax},
@@ -114,6 +115,7 @@ Result<ManagerInputs> decodeInputs(const std::string& text, config::Writer write
                              document.at("syslogFacility").get<int>()};
         }
         document.at("masterPid").get_to(inputs.masterPid);
+        document.at("ownsSockets").get_to(inputs.ownsSockets);
         document.at("stopTimeoutMs").get_to(inputs.stopTimeoutMs);
         document.at("terminateTimeoutMs").get_to(inputs.terminateTimeoutMs);
         document.at("sharesProcessMax").get_to(inputs.sharesProcessMax);

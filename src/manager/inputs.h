@@ -49,6 +49,7 @@ struct ManagerInputs {
     bool logBuffering = true;
     std::optional<log::SyslogIdentity> syslog;  ///< kErrorLogFd is a socket to syslog
     int masterPid = 0;
+    bool ownsSockets = false;    ///< nobody but this service listens on them
     int stopTimeoutMs = 0;       ///< deadline when the master vanishes and the workers must finish
     int terminateTimeoutMs = 0;  ///< from TERM to KILL
     bool sharesProcessMax = false;  ///< process.max is set: room for a worker is asked for first

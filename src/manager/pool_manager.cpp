@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/listen_socket.h"
 #include "manager/live_trace.h"
 #include "manager/recycling.h"
 
@@ -122,6 +123,7 @@ void PoolManager::onChannel() {
         if (!outcome || *outcome == MessageChannel::Outcome::closed) {
             // The master is gone: finish what was accepted and go (design §2).
             channelWatch_.cancel();
+            masterIsGone_ = true;
             drain(DrainMode::stop, milliseconds(parts_.inputs->stopTimeoutMs));
             return;
         }
@@ -178,6 +180,8 @@ void PoolManager::onMessage(const ControlMessage& message, ReceivedMessage& rece
         case MessageType::wantRoom:
         case MessageType::freeRoom:
         case MessageType::traced:
+        case MessageType::quiet:
+        case MessageType::lost:
             break;  // ours to send
     }
 }
@@ -223,6 +227,7 @@ void PoolManager::onTick() {
     returnRoom();
     watchDoor();
     writeCommands();
+    tellRespawn();
     // Workers keep the hint in step; killed ones cannot. A wrong correction lasts one tick.
     hints.idle.store(load.idle, std::memory_order_relaxed);
     leaveIfIdle();
@@ -244,7 +249,9 @@ void PoolManager::logLoad(const PoolLoad& load) {
 // --- Phases ---------------------------------------------------------------------------------
 
 void PoolManager::start(const scoreboard::Totals& carried, std::uint32_t room) {
-    if (phase_ != Phase::loaded) {
+    if (isAside()) {
+        comeBack();
+    } else if (phase_ != Phase::loaded) {
         return;
     }
     pen_.addRetired(carried);
@@ -259,12 +266,27 @@ void PoolManager::start(const scoreboard::Totals& carried, std::uint32_t room) {
     }
     writeCommands();
     room_.begin(room, initialWorkers(pool_));
-    for (int i = room_.mayFork(initialWorkers(pool_), 0); i > 0 && phase_ == Phase::starting; --i) {
+    const int there = children_.count();  // those that have not left since they were told to
+    const int missing = std::max(0, initialWorkers(pool_) - there);
+    for (int i = room_.mayFork(missing, there); i > 0 && phase_ == Phase::starting; --i) {
         if (!forkOne(LogLevel::debug)) {
             return failToStart("the first workers could not be forked");
         }
     }
     checkStarted();
+}
+
+// Before a generation that was set aside starts again.
+void PoolManager::comeBack() {
+    deadlineWatch_.cancel();
+    drainWatch_.cancel();
+    killWatch_.cancel();
+    passOnWatch_.cancel();
+    heir_.close();
+    children_.forgetDrain();
+    respawn_.reset();
+    missing_ = 0;
+    saidQuiet_ = false;
 }
 
 void PoolManager::checkStarted() {
@@ -349,9 +371,37 @@ void PoolManager::watchDrain() {
     // Busy workers look at the flag themselves; the repeated look is for one that was between
     // its own look and accept(2).
     children_.signalIdle();
+    sayQuiet();
+    endSocketsOfTheDead();
     serveQueue();
     finishIfEmpty();
     drainWatch_ = parts_.loop->after(kDrainCheck, [this] { watchDrain(); });
+}
+
+// Once a drain: whoever waits for a reload is answered by this.
+void PoolManager::sayQuiet() {
+    if (phase_ == Phase::draining && !saidQuiet_ && children_.acceptNoMore()) {
+        saidQuiet_ = true;
+        [[maybe_unused]] const auto sent = sendControl(
+            *parts_.channel, {.type = MessageType::quiet});  // a lost master shows as closed
+    }
+}
+
+// Requests that go on keep the listening sockets open, and a new master could not bind. Once no
+// worker accepts any more, or will not within the time of a few looks, they are of no use. The
+// channel alone proves nothing: a master that lives may have closed it.
+void PoolManager::endSocketsOfTheDead() {
+    constexpr int kPatience = 20;
+    if (!masterIsGone_ || !parts_.inputs->ownsSockets || ::getppid() == parts_.inputs->masterPid) {
+        return;
+    }
+    if (children_.acceptNoMore() || ++looksAfterMaster_ == kPatience) {
+        endListener(parts_.workers->listenFd);
+        if (parts_.statusListenFd >= 0) {
+            endListener(parts_.statusListenFd);
+        }
+        masterIsGone_ = false;  // done
+    }
 }
 
 void PoolManager::terminate() {
@@ -392,7 +442,8 @@ void PoolManager::finishIfEmpty() {
         return;
     }
     if (parking_.empty() && waitingCount() == 0) {
-        if (status_.connections().empty() && lingering_.empty() && overload_.empty()) {
+        if (status_.connections().empty() && lingering_.empty() && overload_.empty() &&
+            !isAside()) {
             parts_.loop->stop();
         }
     } else if (!passesOn() && waitingCount() > 0 && !forkOne(LogLevel::debug)) {

@@ -69,9 +69,12 @@ class PoolManager {
     void start(const scoreboard::Totals& carried, std::uint32_t room);
     void checkStarted();
     void drain(DrainMode mode, std::chrono::milliseconds deadline);
+    void comeBack();
     void watchDrain();
     void giveUpDrain();
     void serveQueue();
+    void sayQuiet();
+    void endSocketsOfTheDead();
     void terminate();
     void endWorkers(std::chrono::milliseconds untilKill);
     void killWorkers();
@@ -90,6 +93,8 @@ class PoolManager {
     void replace(const Departure& departure);
     [[nodiscard]] bool wasInterrupted(const Departure& departure) const;
     void tryReplacement();
+    void holdBack(std::chrono::milliseconds delay);
+    void tellRespawn();
     void look();
     void carryOut(const ScalingDecision& decision, const PoolLoad& load);
     [[nodiscard]] PoolLoad observe();
@@ -129,6 +134,9 @@ class PoolManager {
     [[nodiscard]] bool passesOn() const;
     [[nodiscard]] std::string poolPrefix() const;
     [[nodiscard]] bool isServing() const { return phase_ == Phase::serving; }
+    [[nodiscard]] bool isAside() const {
+        return phase_ == Phase::draining && drainMode_ == DrainMode::aside;
+    }
 
     Parts parts_;
     const config::PoolSettings& pool_;
@@ -150,6 +158,9 @@ class PoolManager {
     MessageChannel heir_;                  ///< … and ours go there
     Phase phase_ = Phase::loaded;
     DrainMode drainMode_ = DrainMode::replaced;
+    bool saidQuiet_ = false;
+    bool masterIsGone_ = false;  ///< … and its sockets are still open
+    int looksAfterMaster_ = 0;
     ManagerExit exit_ = ManagerExit::done;
     ScalingState scaling_;
     RespawnDelay respawn_;
@@ -159,6 +170,7 @@ class PoolManager {
     pid_t attemptedPid_ = 0;  ///< the last replacement made while workers died young
     std::chrono::milliseconds respawnDelay_{0};
     std::uint64_t noSuccessorBeforeNs_ = 0;  ///< one did not live, or could not be forked
+    std::uint64_t respawnAtNs_ = 0;
     std::uint64_t interruptedNs_ = 0;  ///< SIGINT to the whole group: the master will say more
 
     EventLoop::Watch signalWatch_;

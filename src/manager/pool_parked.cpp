@@ -134,7 +134,7 @@ void PoolManager::settleParked() {
 }
 
 bool PoolManager::passesOn() const {
-    return heir_.fd() >= 0 && drainMode_ == DrainMode::replaced;
+    return heir_.fd() >= 0 && drainMode_ != DrainMode::stop;
 }
 
 void PoolManager::passOn() {

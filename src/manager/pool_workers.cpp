@@ -46,6 +46,12 @@ bool hasCrashed(const Departure& departure) {
            (WTERMSIG(departure.status) == SIGSEGV || WTERMSIG(departure.status) == SIGBUS);
 }
 
+/// Died of something that is no good sign; one that was cut short in good order did not.
+bool isLost(const Departure& departure) {
+    return !departure.toldToLeave && departure.unfit == Departure::Unfit::no &&
+           (WIFSIGNALED(departure.status) || WEXITSTATUS(departure.status) != 0);
+}
+
 /// Idle-killed and not to be replaced (spec lifecycle §5.2).
 bool wentAsTold(const Departure& departure) {
     return departure.toldToLeave &&
@@ -148,6 +154,10 @@ void PoolManager::reap() {
             [[maybe_unused]] const auto sent = sendControl(
                 *parts_.channel, {.type = MessageType::crashed});  // a lost master shows as closed
         }
+        if (isServing() && isLost(*departure) && !wasInterrupted(*departure)) {
+            [[maybe_unused]] const auto sent =
+                sendControl(*parts_.channel, {.type = MessageType::lost});
+        }
         if (phase_ == Phase::starting && WIFEXITED(departure->status) &&
             WEXITSTATUS(departure->status) != 0) {
             failToStart(fmt::format("worker {} ended {} before it could serve", departure->pid,
@@ -162,6 +172,8 @@ void PoolManager::reap() {
     }
     settleRecycling();
     returnRoom();
+    sayQuiet();
+    endSocketsOfTheDead();
     finishIfEmpty();
     leaveIfIdle();
 }
@@ -205,7 +217,7 @@ void PoolManager::replace(const Departure& departure) {
     if (wasInterrupted(departure)) {
         ++missing_;
         if (!respawnWatch_) {
-            respawnWatch_ = parts_.loop->after(kInterrupted, [this] { tryReplacement(); });
+            holdBack(kInterrupted);
         }
         return;
     }
@@ -223,7 +235,20 @@ void PoolManager::replace(const Departure& departure) {
         "{}{} workers in a row died before they served a request, the next starts in {}.{:03} "
         "seconds",
         poolPrefix(), respawn_.youngDeaths(), delay.count() / 1000, delay.count() % 1000));
+    holdBack(delay);
+}
+
+void PoolManager::holdBack(milliseconds delay) {
+    respawnAtNs_ = monotonicNs() + static_cast<std::uint64_t>(delay.count()) * kNsPerMs;
     respawnWatch_ = parts_.loop->after(delay, [this] { tryReplacement(); });
+    tellRespawn();
+}
+
+// For the status page, while it is so.
+void PoolManager::tellRespawn() {
+    const bool waits = isServing() && respawnWatch_ && missing_ > 0 && respawn_.youngDeaths() > 1;
+    pen_.setRespawn(waits ? static_cast<std::uint64_t>(respawn_.youngDeaths()) : 0,
+                    waits ? respawnAtNs_ : 0);
 }
 
 // Ctrl-C in the foreground: the stop that follows must not look like a series of deaths.
@@ -248,9 +273,9 @@ void PoolManager::tryReplacement() {
     attemptedPid_ = forkOne(LogLevel::notice).value_or(0);
     if (missing_ > 0) {
         // The attempt gets a while to prove itself before the others follow.
-        respawnWatch_ =
-            parts_.loop->after(std::max(respawnDelay_, kProbation), [this] { tryReplacement(); });
+        holdBack(std::max(respawnDelay_, kProbation));
     }
+    tellRespawn();
 }
 
 PoolLoad PoolManager::observe() {

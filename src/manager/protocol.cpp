@@ -51,6 +51,8 @@ std::optional<ControlMessage> parseControl(const ReceivedMessage& received) {
         case MessageType::wantRoom:
         case MessageType::freeRoom:
         case MessageType::traced:
+        case MessageType::quiet:
+        case MessageType::lost:
         case MessageType::start:
         case MessageType::drain:
         case MessageType::logs:

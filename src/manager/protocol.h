@@ -27,9 +27,11 @@ enum class MessageType : std::uint32_t {
     wantRoom = 5,  ///< process.max: `value` more workers are wanted than may be forked
     freeRoom = 6,  ///< … `value` of those that may be forked are not needed
     traced = 7,    ///< answers `trace`; `value`: 1 when the memfd is filled, else `text` says why
+    quiet = 8,     ///< answers `drain`: no worker accepts any more
+    lost = 9,      ///< a worker that was not told to leave died of a signal or with an error
     // master → manager
     start = 101,      ///< fork the first workers; `totals` of the generation before; `value`: how
-                      ///< many process.max allows for a start
+                      ///< many process.max allows for a start. After a drain `aside`: again
     drain = 102,      ///< finish what was accepted; `value`: a DrainMode; `deadlineMs`
     logs = 103,       ///< new descriptors: error log, then access log and slow log if the pool
                       ///< has them; of syslog `value` is 1 + the facility, `text` the ident
@@ -45,6 +47,7 @@ enum class DrainMode : std::uint32_t {
     replaced = 1,    ///< another generation serves the socket
     stop = 2,        ///< the service ends
     lastOrders = 3,  ///< the same, and the socket is nobody else's: whoever waits in it is served
+    aside = 4,       ///< as replaced, but the manager stays: it may be told to start again
 };
 
 /// How a manager ends: its exit status.
@@ -56,7 +59,7 @@ enum class ManagerExit : int {
 
 /// Of messages and what they mean. A manager of another version, or with messages of another size,
 /// is left over from a program that was replaced: it understands SIGQUIT and SIGTERM.
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 struct ControlMessage {
     MessageType type{};

@@ -208,6 +208,10 @@ int managerMain() {
     setProcessName(manager.inputs.programName);
     setProcessTitle(managerTitle(manager.inputs));
 
+    // Its channel is not heard before the loop runs, which a preload script may put off for long.
+    if (!followParent(manager.inputs.masterPid, SIGKILL)) {
+        return static_cast<int>(ManagerExit::cannotStart);
+    }
     if (auto attached = attachParts(manager); !attached) {
         return fail(manager, attached.error());
     }
@@ -219,6 +223,9 @@ int managerMain() {
         descriptorsFor(manager.inputs.pool) + ParkingLimits::descriptorsFor(manager.inputs.pool);
     if (auto confined = confinement.becomePoolUser(descriptors); !confined) {
         return failAsChild(manager, confined.error());
+    }
+    if (!followParent(manager.inputs.masterPid, SIGKILL)) {
+        return static_cast<int>(ManagerExit::cannotStart);
     }
     if (auto loaded = loadRuntimeOf(manager); !loaded) {
         return fail(manager, loaded.error());
@@ -233,6 +240,7 @@ int managerMain() {
         return fail(manager, signals.error());
     }
     unblockAllSignals();
+    outliveParent();
     auto loop = EventLoop::create();
     if (!loop) {
         return fail(manager, loop.error());

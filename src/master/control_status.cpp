@@ -20,6 +20,10 @@ double seconds(std::uint64_t fromNs, std::uint64_t toNs) {
     return toNs > fromNs ? static_cast<double>(toNs - fromNs) / 1e9 : 0;
 }
 
+double inSeconds(std::chrono::milliseconds time) {
+    return static_cast<double>(time.count()) / 1e3;
+}
+
 json countsOf(const scoreboard::PoolSnapshot& pool) {
     return {{"idle", pool.idle},
             {"active", pool.active},
@@ -27,6 +31,9 @@ json countsOf(const scoreboard::PoolSnapshot& pool) {
             {"listen_queue", pool.listenPending},
             {"listen_queue_len", pool.listenLimit},
             {"accepted_conn", pool.totals.requests},
+            {"failed_requests", pool.totals.failed},
+            {"workers_died_young", pool.youngDeaths},
+            {"next_worker_seconds", static_cast<double>(pool.respawnInNs) / 1e9},
             {"slow_requests", pool.totals.slowRequests},
             {"max_children_reached", pool.totals.maxChildrenReached},
             {"max_active_processes", pool.totals.maxActive},
@@ -53,6 +60,8 @@ json poolOf(const PoolSet::View& view) {
                  {"listen", settings.listen},
                  {"manager", view.manager ? json(*view.manager) : json()},
                  {"failed_starts", view.failures},
+                 {"last_failure", view.lastFailure.empty() ? json() : json(view.lastFailure)},
+                 {"next_try_seconds", view.nextTry ? json(inSeconds(*view.nextTry)) : json()},
                  {"leaving", json::array()}};
     for (const PoolSet::Leaving& leaving : view.leaving) {
         pool["leaving"].push_back({{"manager", leaving.manager}, {"active", leaving.active}});

@@ -25,6 +25,7 @@ scoreboard::Totals countedSince(scoreboard::Totals now, const scoreboard::Totals
         return later > earlier ? later - earlier : 0;
     };
     now.requests = since(now.requests, before.requests);
+    now.failed = since(now.failed, before.failed);
     now.slowRequests = since(now.slowRequests, before.slowRequests);
     now.timedOut = since(now.timedOut, before.timedOut);
     now.overLimit = since(now.overLimit, before.overLimit);
@@ -165,8 +166,10 @@ void Generation::onChannel() {
             failure_ = message->text;
             break;
         case MessageType::traced:
+        case MessageType::quiet:
             break;
         case MessageType::crashed:
+        case MessageType::lost:
         case MessageType::wantRoom:
         case MessageType::freeRoom:
             if (!hasRoom()) {
@@ -206,6 +209,7 @@ void Generation::send(const ControlMessage& message) {
 void Generation::start(const scoreboard::Totals& carried, int room) {
     state_ = State::starting;
     mayHaveWorkers_ = true;
+    scoreboard::addTotals(given_, carried);
     send(
         {.type = MessageType::start, .value = static_cast<std::uint32_t>(room), .totals = carried});
 }
@@ -271,6 +275,7 @@ Result<void> Generation::sendLogs(const Logs& logs) {
 }
 
 void Generation::addTotals(const scoreboard::Totals& totals) {
+    scoreboard::addTotals(given_, totals);
     send({.type = MessageType::addTotals, .totals = totals});
 }
 
@@ -308,6 +313,14 @@ scoreboard::Totals Generation::totals() const {
 scoreboard::Totals Generation::handOn() {
     handedOn_ = totals();
     return handedOn_;
+}
+
+scoreboard::Totals Generation::ownTotals() const {
+    return countedSince(totals(), given_);
+}
+
+scoreboard::Totals Generation::handOnOwn() {
+    return countedSince(handOn(), given_);
 }
 
 scoreboard::Totals Generation::handOnRest() {

@@ -58,7 +58,7 @@ class Generation {
     [[nodiscard]] const std::string& lastWords();
 
     /// Lets the loaded manager fork its first workers, up to `room` of them when there is a limit,
-    /// counting on from `carried`.
+    /// counting on from `carried`. Again after a drain `aside`, then `carried` comes on top.
     void start(const scoreboard::Totals& carried, int room);
     /// process.max allows that many more workers; before start() it is told with that.
     void giveRoom(int workers);
@@ -93,20 +93,26 @@ class Generation {
     [[nodiscard]] scoreboard::Totals totals() const;
     /// The same, remembered: another generation counts on from here.
     [[nodiscard]] scoreboard::Totals handOn();
+    /// What this generation counted itself …
+    [[nodiscard]] scoreboard::Totals ownTotals() const;
+    /// … and handOn() with it.
+    [[nodiscard]] scoreboard::Totals handOnOwn();
     /// What was counted since the last handOn(); remembered likewise.
     [[nodiscard]] scoreboard::Totals handOnRest();
     /// The same, not remembered.
     [[nodiscard]] scoreboard::Totals rest() const;
+    /// It was started by a program that speaks this version of the protocol; else it hears nothing
+    /// but signals.
+    [[nodiscard]] bool speaksOurs() const {
+        return protocol_ == manager::kProtocolVersion &&
+               messageSize_ == sizeof(manager::ControlMessage);
+    }
 
   private:
     Generation() = default;
     void listen(EventLoop& loop, OnMessage onMessage);
     void onChannel();
     void send(const manager::ControlMessage& message);
-    [[nodiscard]] bool speaksOurs() const {
-        return protocol_ == manager::kProtocolVersion &&
-               messageSize_ == sizeof(manager::ControlMessage);
-    }
     [[nodiscard]] bool hasRoom() const {
         return state_ == State::starting || state_ == State::ready;
     }
@@ -128,6 +134,7 @@ class Generation {
     std::optional<scoreboard::Segment> segment_;  ///< nothing: of a layout unknown here
     scoreboard::Totals lastTotals_;               ///< … with this in it when it was last read
     scoreboard::Totals handedOn_;
+    scoreboard::Totals given_;  ///< by start() and addTotals(): counted by others
 };
 
 }  // namespace muster::master

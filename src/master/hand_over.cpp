@@ -77,11 +77,11 @@ void takeAll(const json& from, const char* name, std::vector<Item>& to, Decode d
 json encodeTotals(const scoreboard::Totals& totals) {
     // A new member of Totals does not compile here, so that it is not forgotten below.
     const auto& [requests, slow, reached, active, queue, memory, timedOut, queued, overLimit,
-                 overdue, hungUp] = totals;
+                 overdue, hungUp, failed] = totals;
     return {{"requests", requests}, {"slow", slow},     {"maxChildrenReached", reached},
             {"maxActive", active},  {"queue", queue},   {"memoryPeak", memory},
             {"timedOut", timedOut}, {"queued", queued}, {"overLimit", overLimit},
-            {"overdue", overdue},   {"hungUp", hungUp}};
+            {"overdue", overdue},   {"hungUp", hungUp}, {"failed", failed}};
 }
 
 scoreboard::Totals decodeTotals(const json& from) {
@@ -97,6 +97,7 @@ scoreboard::Totals decodeTotals(const json& from) {
     take(from, "overLimit", totals.overLimit);
     take(from, "overdue", totals.overdue);
     take(from, "hungUp", totals.hungUp);
+    take(from, "failed", totals.failed);
     return totals;
 }
 

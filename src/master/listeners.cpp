@@ -199,6 +199,11 @@ void Listeners::adopt(std::vector<HandOver::Listener> listeners) {
     }
 }
 
+bool Listeners::isInherited(const std::string& address) const {
+    const auto known = listeners_.find(address);
+    return known != listeners_.end() && known->second.inherited;
+}
+
 void Listeners::announceOpen(const std::string& address) const {
     if (const auto kept = listeners_.find(address); kept != listeners_.end()) {
         say_(LogLevel::notice, fmt::format("using inherited socket fd={}, \"{}\"",

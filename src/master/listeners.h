@@ -57,6 +57,8 @@ class Listeners {
     [[nodiscard]] std::vector<HandOver::Listener> handOver() const;
     void adopt(std::vector<HandOver::Listener> listeners);
 
+    /// It came from outside, where others may have it open, too.
+    [[nodiscard]] bool isInherited(const std::string& address) const;
     /// Says that the next generation finds the socket of this address open.
     void announceOpen(const std::string& address) const;
 

@@ -88,7 +88,8 @@ int Master::run(Prepared prepared) {
     openControl();
     log_.notice(fmt::format("fpm is running, pid {}", ::getpid()));
     crashes_.configure(global_.emergencyRestartThreshold, global_.emergencyRestartInterval);
-    pools_.renew({.plans = std::move(prepared.pools)}, {drainDeadline(global_), global_.processMax},
+    pools_.renew({.plans = std::move(prepared.pools)},
+                 {drainDeadline(global_), global_.processMax, startDeadline(global_), {}},
                  [this](const PoolSet::Report& report) { started(report); });
     loop_.run();
     return cleanUp();
@@ -117,6 +118,8 @@ Result<void> Master::openListeners(std::vector<PoolPlan>& plans) {
             }
             plan.statusListener = *status;
         }
+        plan.inputs.ownsSockets =
+            !listeners_.isInherited(pool.listen) && !listeners_.isInherited(pool.statusListen);
     }
     return {};
 }

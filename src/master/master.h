@@ -64,6 +64,7 @@ class Master final : private Operations {
     [[nodiscard]] bool knowsPools(const ReloadOrder& order) const;
     void announceReload(std::set<std::string> addresses) const;
     void reloaded(const PoolSet::Report& report);
+    void restoreSockets(const PoolSet::Report& report);
     void concludeReload();
 
     // Upgrade (upgrade.cpp).

@@ -18,6 +18,7 @@ constexpr std::size_t kLongestMaps = std::size_t{16} << 20;
 std::string settingsOf(const PoolPlan& plan) {
     manager::ManagerInputs inputs = plan.inputs;
     inputs.masterPid = 0;
+    inputs.ownsSockets = false;
     inputs.syslog.reset();
     return manager::encodeInputs(inputs);
 }

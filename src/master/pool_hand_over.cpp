@@ -79,6 +79,7 @@ std::vector<HandOver::Pool> PoolSet::handOver() const {
 
 void PoolSet::adopt(std::vector<HandOver::Pool> pools, const Limits& limits) {
     drainDeadline_ = limits.drainDeadline;
+    start_ = limits.start;
     account_.setLimit(limits.processMax);
     SharedLogs logs;
     for (HandOver::Pool& from : pools) {
@@ -112,7 +113,7 @@ void PoolSet::adopt(std::vector<HandOver::Pool> pools, const Limits& limits) {
         if (isLazy(pool) && !pool.current && !pool.paused) {
             sleep(pool);
         } else if (pool.plan && !pool.current && !pool.paused) {
-            scheduleRestart(pool);
+            scheduleRestart(pool, "it had no manager when the program was changed");
         }
     }
 }

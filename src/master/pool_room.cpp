@@ -46,6 +46,10 @@ void PoolSet::onNews(Pool& pool, ProcessAccount::Side side,
         shareRoom();
     } else if (message.type == MessageType::crashed && side == ProcessAccount::Side::current) {
         events_.onCrash();
+    } else if (message.type == MessageType::lost && side == ProcessAccount::Side::current &&
+               pool.trial) {
+        pool.trial->canary.workerLost();
+        judgeTrial(pool);
     }
 }
 

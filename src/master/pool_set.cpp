@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t kMaxLeaving = 3;
-constexpr milliseconds kReadyDeadline{120'000};  // a preload of thousands of files takes its time
+constexpr milliseconds kQuietDeadline{2'000};    // until nothing of the old one accepts
 constexpr milliseconds kGraceAfterDrain{5'000};  // for the manager's own TERM and KILL
 constexpr milliseconds kFirstRestartDelay{500};
 constexpr int kMaxRestartDoublings = 6;  // 32 s
@@ -42,6 +42,8 @@ void PoolSet::renew(Renewal renewal, const Limits& limits, OnSettled settled) {
     settled_ = std::move(settled);
     report_ = {};
     drainDeadline_ = limits.drainDeadline;
+    start_ = limits.start;
+    canary_ = limits.canary;
     for (const std::string& name : renewal.resumed) {
         if (Pool* pool = find(name)) {
             pool->paused = false;
@@ -130,9 +132,9 @@ void PoolSet::pausedIfGone(Pool& pool) {
     }
 }
 
-milliseconds PoolSet::longestRenewal(std::size_t pools) {
+milliseconds PoolSet::longestStart(std::size_t pools, milliseconds start) {
     const std::size_t rounds = pools / kParallelLaunches + 1;
-    return kReadyDeadline * static_cast<milliseconds::rep>(rounds);
+    return start * static_cast<milliseconds::rep>(rounds);
 }
 
 bool PoolSet::hasRoomForRenewal() const {
@@ -161,9 +163,14 @@ void PoolSet::launch(Pool& pool, PoolPlan plan) {
     Incarnation& incoming = pool.incoming.emplace();
     incoming.plan = std::move(plan);
     incoming.generation = std::move(*generation);
-    incoming.deadline = loop_->after(kReadyDeadline, [this, &pool] {
+    awaitReady(pool);
+}
+
+void PoolSet::awaitReady(Pool& pool) {
+    pool.incoming->deadline = loop_->after(start_, [this, &pool] {
         log_->error(fmt::format("[pool {}] the manager was not ready after {} seconds", pool.name,
-                                kReadyDeadline.count() / 1000));
+                                start_.count() / 1000));
+        pool.incoming->late = true;
         pool.incoming->generation->kill();
     });
 }
@@ -181,6 +188,10 @@ void PoolSet::onMessage(Pool& pool, Generation& generation,
         if (is(pool.incoming) && pool.endsServing) {
             serveLast(pool, message);
         }
+        return;
+    }
+    if (message.type == MessageType::quiet) {
+        heardQuiet(pool, generation);
         return;
     }
     if (is(pool.current)) {
@@ -201,21 +212,32 @@ void PoolSet::switchOver(Pool& pool) {
     pool.incoming.reset();
     pool.current->deadline.cancel();
     pool.plan = pool.current->plan;
+    pool.nextTryNs = 0;
     log_->debug(
         fmt::format("[pool {}] manager {} is ready", pool.name, pool.current->generation->pid()));
     for (Incarnation& leaving : pool.leaving) {
         bequeath(pool, leaving);
     }
+    const bool renewed = pool.renewing && !pool.next;
+    const bool wentBack = std::exchange(pool.goesBack, false);
+    const bool onTrial =
+        old && old->generation->speaksOurs() && renewed && !wentBack && canary_.count() > 0;
     if (old) {
         pool.current->generation->addTotals(old->generation->handOnRest());
         bequeath(pool, *old);
-        leave(pool, std::move(*old), DrainMode::replaced);
+        if (onTrial) {
+            beginTrial(pool, std::move(*old));
+        } else {
+            leave(pool, std::move(*old), DrainMode::replaced);
+            awaitQuiet(pool, pool.leaving.back());
+        }
     }
     account_.replace(pool.name);
     shareRoom();
-    const bool renewed = pool.renewing && !pool.next;
-    pool.renewing = pool.renewing && !renewed;
-    report_.ready += renewed ? 1 : 0;
+    if (!onTrial) {
+        pool.renewing = pool.renewing && !renewed;
+        report_.ready += renewed && !wentBack ? 1 : 0;
+    }
     launchNext();
     settleIfDone();
     if (!renewed) {
@@ -257,6 +279,30 @@ void PoolSet::killAt(EventLoop& loop, Incarnation& leaving, std::uint64_t deadli
     leaving.deadline = loop.after(milliseconds(left), [generation] { generation->kill(); });
 }
 
+// Who waits for a renewal may count on the new generation when it is over.
+void PoolSet::awaitQuiet(Pool& pool, Incarnation& leaving) {
+    Generation* generation = leaving.generation.get();
+    if (!generation->speaksOurs()) {
+        return;  // it will not say
+    }
+    leaving.quiet = loop_->after(kQuietDeadline, [this, &pool, generation] {
+        log_->warning(
+            fmt::format("[pool {}] manager {} has not said within {} seconds that its "
+                        "workers accept no more",
+                        pool.name, generation->pid(), kQuietDeadline.count() / 1000));
+        heardQuiet(pool, *generation);
+    });
+}
+
+void PoolSet::heardQuiet(Pool& pool, const Generation& generation) {
+    for (Incarnation& leaving : pool.leaving) {
+        if (leaving.generation.get() == &generation) {
+            leaving.quiet.cancel();
+        }
+    }
+    settleIfDone();
+}
+
 void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
     if (pool.incoming && !pool.current) {
         // Its workers may have served before it said that it was ready; or it never heard from
@@ -267,6 +313,7 @@ void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
         }
     }
     pool.incoming.reset();
+    pool.goesBack = false;
     if (stopping_) {
         return;
     }
@@ -284,15 +331,19 @@ void PoolSet::incomingFailed(Pool& pool, const std::string& why) {
         report_.failures[pool.name] = why;
     }
     if (!pool.current && pool.plan && !pool.next) {
-        scheduleRestart(pool);
+        scheduleRestart(pool, why);
     }
     launchNext();
     settleIfDone();
 }
 
 void PoolSet::settleIfDone() {
-    if (!settled_ ||
-        std::any_of(pools_.begin(), pools_.end(), [](const Pool& pool) { return pool.renewing; })) {
+    const auto isUnsettled = [](const Pool& pool) {
+        return pool.renewing ||
+               std::any_of(pool.leaving.begin(), pool.leaving.end(),
+                           [](const Incarnation& leaving) { return !!leaving.quiet; });
+    };
+    if (!settled_ || std::any_of(pools_.begin(), pools_.end(), isUnsettled)) {
         return;
     }
     for (Pool& pool : pools_) {
@@ -330,9 +381,11 @@ bool PoolSet::onDeath(pid_t pid, int status) {
             return true;
         }
         if (pool->incoming && is(*pool->incoming)) {
-            const std::string reported = pool->incoming->generation->lastWords();
-            incomingFailed(*pool,
-                           reported.empty() ? "it exited " + describeExit(status) : reported);
+            incomingFailed(*pool, whyItFailed(*pool->incoming, status));
+            return true;
+        }
+        if (pool->trial && is(pool->trial->before)) {
+            standbyDied(*pool, describeExit(status));
             return true;
         }
         const auto leaving = std::find_if(pool->leaving.begin(), pool->leaving.end(), is);
@@ -343,6 +396,7 @@ bool PoolSet::onDeath(pid_t pid, int status) {
                 pools_.erase(pool);
             } else {
                 pausedIfGone(*pool);
+                settleIfDone();
             }
             return true;
         }
@@ -362,21 +416,37 @@ void PoolSet::leavingDied(Pool& pool, Incarnation& gone) {
     }
 }
 
+std::string PoolSet::whyItFailed(const Incarnation& incoming, int status) const {
+    if (incoming.late) {
+        return fmt::format("it was not ready after {} seconds", start_.count() / 1000);
+    }
+    const std::string& reported = incoming.generation->lastWords();
+    return reported.empty() ? "it exited " + describeExit(status) : reported;
+}
+
 void PoolSet::currentDied(Pool& pool, int status) {
     Generation& generation = *pool.current->generation;
     const std::uint64_t lived = monotonicNs() - generation.launchedNs();
     pool.carried = generation.totals();
+    pool.lostTotals = generation.ownTotals();
     const pid_t pid = generation.pid();
     pool.current.reset();
     if (stopping_) {
         return;
     }
     const bool slept = wentToSleep(pool, status, lived);
-    log_->write(
-        slept ? LogLevel::debug : LogLevel::warning,
-        fmt::format("[pool {}] manager {} exited {} after {}.{:06} seconds from start", pool.name,
-                    pid, describeExit(status), lived / kNsPerSecond, lived % kNsPerSecond / 1000));
+    const std::string exit =
+        fmt::format("manager {} exited {} after {}.{:06} seconds from start", pid,
+                    describeExit(status), lived / kNsPerSecond, lived % kNsPerSecond / 1000);
+    log_->write(slept ? LogLevel::debug : LogLevel::warning,
+                fmt::format("[pool {}] {}", pool.name, exit));
     account_.suspend(pool.name);
+    if (pool.trial && slept) {
+        endTrial(pool);  // without work, and so without a fault
+    } else if (pool.trial) {
+        takeBack(pool, fmt::format("its manager exited {}", describeExit(status)));
+        return;
+    }
     // A renewal that goes on brings this pool its new manager anyway.
     if (!pool.incoming && pool.plan && !pool.renewing) {
         if (slept) {
@@ -386,11 +456,11 @@ void PoolSet::currentDied(Pool& pool, int status) {
         if (lived > 10 * kNsPerSecond) {
             pool.failures = 0;
         }
-        scheduleRestart(pool);
+        scheduleRestart(pool, exit);
     }
 }
 
-void PoolSet::scheduleRestart(Pool& pool) {
+void PoolSet::scheduleRestart(Pool& pool, const std::string& why) {
     milliseconds delay{0};
     if (pool.failures > 0) {
         delay = kFirstRestartDelay * (1 << std::min(pool.failures - 1, kMaxRestartDoublings));
@@ -398,8 +468,11 @@ void PoolSet::scheduleRestart(Pool& pool) {
                                   pool.name, delay.count() / 1000, delay.count() % 1000));
     }
     ++pool.failures;
+    pool.lastFailure = why;
+    pool.nextTryNs = monotonicNs() + static_cast<std::uint64_t>(delay.count()) * kNsPerMs;
     pool.restart = loop_->after(delay, [this, &pool] {
         pool.restart.cancel();
+        pool.nextTryNs = 0;
         if (pool.incoming || pool.current || !pool.plan || stopping_) {
             return;
         }
@@ -423,6 +496,11 @@ void PoolSet::drainAll(milliseconds deadline,
                                                : nullptr;
         if (plan != nullptr) {
             drain(pool, ours(plan->inputs.pool.listen));
+        }
+        if (pool.trial) {
+            Incarnation before = std::move(pool.trial->before);
+            pool.trial.reset();
+            leave(pool, std::move(before), DrainMode::stop);
         }
     }
 }
@@ -499,7 +577,7 @@ void PoolSet::killOverdue() {
 
 bool PoolSet::empty() const {
     return std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
-        return !pool.current && !pool.incoming && pool.leaving.empty();
+        return !pool.current && !pool.incoming && !pool.trial && pool.leaving.empty();
     });
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/event_loop.h"
 #include "log/error_log.h"
+#include "master/canary.h"
 #include "master/generation.h"
 #include "master/hand_over.h"
 #include "master/preparation.h"
@@ -47,7 +48,10 @@ class PoolSet {
 
     struct Limits {
         std::chrono::milliseconds drainDeadline{0};
-        int processMax = 0;  ///< 0: unlimited
+        int processMax = 0;                  ///< 0: unlimited
+        std::chrono::milliseconds start{0};  ///< for a new generation to become ready
+        /// For how long a new generation is watched, while there is a way back; 0: not at all.
+        std::chrono::milliseconds canary{0};
     };
     struct Renewal {
         std::vector<PoolPlan> plans{};    ///< of the pools that get a new generation
@@ -60,8 +64,9 @@ class PoolSet {
     /// at a time.
     void renew(Renewal renewal, const Limits& limits, OnSettled settled);
     [[nodiscard]] bool isRenewing() const { return static_cast<bool>(settled_); }
-    /// No renewal of so many pools takes longer: each has its deadline.
-    [[nodiscard]] static std::chrono::milliseconds longestRenewal(std::size_t pools);
+    /// No first start of so many pools takes longer, when each may take `start`.
+    [[nodiscard]] static std::chrono::milliseconds longestStart(std::size_t pools,
+                                                                std::chrono::milliseconds start);
     /// False while some pool has so many generations leaving that one more has to wait.
     [[nodiscard]] bool hasRoomForRenewal() const;
     /// Some manager was started and is not ready yet.
@@ -94,11 +99,14 @@ class PoolSet {
     /// One pool as an operator sees it.
     struct View {
         std::string name;
-        const char* state = "";  ///< serving, starting, renewing, sleeping, paused or failed
+        const char* state = "";  ///< serving, starting, renewing, canary, crashing, sleeping,
+                                 ///< paused or failed
         const PoolPlan* plan = nullptr;  ///< borrowed until the next change
         std::optional<pid_t> manager;
         std::optional<scoreboard::PoolSnapshot> snapshot;
-        int failures = 0;  ///< starts that failed or died young, in a row
+        int failures = 0;         ///< starts that failed or died young, in a row
+        std::string lastFailure;  ///< why, of the last of these
+        std::optional<std::chrono::milliseconds> nextTry;  ///< a start waits for so long
         std::vector<Leaving> leaving;
     };
     [[nodiscard]] std::vector<View> views() const;
@@ -139,6 +147,18 @@ class PoolSet {
         std::unique_ptr<Generation> generation;
         EventLoop::Watch deadline;                ///< not ready, or not gone, in time
         std::optional<std::uint64_t> deadlineNs;  ///< of one that leaves
+        bool late = false;                        ///< killed because it was not ready in time
+        EventLoop::Watch quiet;  ///< a renewal waits until it accepts no more, or for this
+    };
+    /// A new generation that is watched, and the one that would take its place.
+    struct Trial {
+        Incarnation before;
+        Canary canary;
+        std::uint64_t sinceNs = 0;
+        EventLoop::Watch look;
+        EventLoop::Watch end;
+
+        Trial(Incarnation old, Canary rules) : before(std::move(old)), canary(rules) {}
     };
     /// Nothing runs; the first connection starts a manager.
     struct Sleep {
@@ -151,6 +171,8 @@ class PoolSet {
         std::optional<Incarnation> current;
         std::optional<Incarnation> incoming;
         std::list<Incarnation> leaving;
+        std::optional<Trial> trial;    ///< of `current`
+        bool goesBack = false;         ///< `incoming` is a generation that was set aside
         std::optional<PoolPlan> plan;  ///< what a restart uses; empty: the pool is to go
         std::optional<PoolPlan> next;  ///< of the renewal that goes on, not launched yet
         scoreboard::Totals carried;    ///< what managers that are gone had counted
@@ -160,11 +182,14 @@ class PoolSet {
         bool waking = false;           ///< its manager is to start, when it is its turn
         std::optional<Sleep> asleep;
         int failures = 0;  ///< starts that failed or died young, in a row
+        std::string lastFailure;
+        std::uint64_t nextTryNs = 0;
+        scoreboard::Totals lostTotals;  ///< what a manager that died had counted itself
         EventLoop::Watch restart;
 
         /// It is to go and nothing of it is left.
         [[nodiscard]] bool isOver() const {
-            return !plan && !current && !incoming && leaving.empty();
+            return !plan && !current && !incoming && !trial && leaving.empty();
         }
     };
 
@@ -184,10 +209,14 @@ class PoolSet {
     void leave(Pool& pool, Incarnation incarnation, manager::DrainMode mode);
     static void killAt(EventLoop& loop, Incarnation& leaving, std::uint64_t deadlineNs);
     void incomingFailed(Pool& pool, const std::string& why);
+    [[nodiscard]] std::string whyItFailed(const Incarnation& incoming, int status) const;
     void currentDied(Pool& pool, int status);
     void leavingDied(Pool& pool, Incarnation& gone);
     Result<void> reopen(UniqueFd& log, const std::string& failure, const std::string& path);
-    void scheduleRestart(Pool& pool);
+    void awaitReady(Pool& pool);
+    void awaitQuiet(Pool& pool, Incarnation& leaving);
+    void heardQuiet(Pool& pool, const Generation& generation);
+    void scheduleRestart(Pool& pool, const std::string& why);
     void settleIfDone();
     void drain(Pool& pool, bool ours);
     void serveLast(Pool& pool, const manager::ControlMessage& message);
@@ -205,6 +234,13 @@ class PoolSet {
     void launchNext();
     void forgetLaunches();
 
+    // reload_canary.
+    void beginTrial(Pool& pool, Incarnation before);
+    void judgeTrial(Pool& pool);
+    void endTrial(Pool& pool);
+    void takeBack(Pool& pool, const std::string& why);
+    void standbyDied(Pool& pool, const std::string& exit);
+
     // process.max.
     void openAccounts(const std::vector<PoolPlan>& plans, int processMax);
     void reopenAccount(const PoolPlan& plan);
@@ -219,6 +255,9 @@ class PoolSet {
             }
             if (pool.incoming) {
                 visit(*pool.incoming);
+            }
+            if (pool.trial) {
+                visit(pool.trial->before);
             }
             for (Incarnation& incarnation : pool.leaving) {
                 visit(incarnation);
@@ -239,6 +278,8 @@ class PoolSet {
     OnSettled settled_;
     Report report_;
     std::chrono::milliseconds drainDeadline_{0};
+    std::chrono::milliseconds start_{0};
+    std::chrono::milliseconds canary_{0};
     bool stopping_ = false;
     std::uint64_t stopDeadlineNs_ = 0;
 };

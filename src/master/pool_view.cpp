@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/listen_address.h"
@@ -88,6 +89,9 @@ const char* PoolSet::stateOf(const Pool& pool) {
     if (pool.paused) {
         return "paused";
     }
+    if (pool.trial) {
+        return "canary";
+    }
     if (pool.current) {
         return pool.incoming ? "renewing" : "serving";
     }
@@ -108,10 +112,24 @@ std::vector<PoolSet::View> PoolSet::views() const {
         view.state = stateOf(pool);
         view.plan = pool.current ? &pool.current->plan : &*pool.plan;
         view.failures = pool.failures;
+        view.lastFailure = pool.lastFailure;
+        if (pool.nextTryNs != 0) {
+            const std::uint64_t now = monotonicNs();
+            view.nextTry = std::chrono::milliseconds(
+                (pool.nextTryNs - std::min(now, pool.nextTryNs)) / kNsPerMs);
+        }
         if (pool.current) {
             view.manager = pool.current->generation->pid();
         }
+        if (pool.trial) {
+            const Generation& before = *pool.trial->before.generation;
+            view.leaving.push_back({before.pid(), before.observe().active});
+        }
         view.snapshot = snapshotOf(pool);
+        if (view.snapshot && view.snapshot->youngDeaths > 0 &&
+            std::string_view(view.state) == "serving") {
+            view.state = "crashing";
+        }
         for (const Incarnation& leaving : pool.leaving) {
             view.leaving.push_back(
                 {leaving.generation->pid(), leaving.generation->observe().active});
@@ -156,6 +174,9 @@ std::set<std::string> PoolSet::addresses() const {
         if (pool.incoming) {
             add(pool.incoming->plan);
         }
+        if (pool.trial) {
+            add(pool.trial->before.plan);
+        }
     }
     return all;
 }
@@ -176,6 +197,10 @@ Activity PoolSet::activity() const {
         addTotals(pool.current ? addProcesses(*pool.current) : pool.carried);
         if (pool.incoming) {
             addProcesses(*pool.incoming);  // it counts from where the current one stands
+        }
+        if (pool.trial) {
+            addProcesses(pool.trial->before);
+            addTotals(pool.trial->before.generation->rest());
         }
         for (const Incarnation& leaving : pool.leaving) {
             addProcesses(leaving);

@@ -176,6 +176,11 @@ bool hasErrors(const std::vector<config::Message>& messages, std::size_t count) 
 
 }  // namespace
 
+std::chrono::milliseconds startDeadline(const config::GlobalSettings& global) {
+    constexpr int kUsual = 120;
+    return std::chrono::seconds(global.startTimeout > 0 ? global.startTimeout : kUsual);
+}
+
 std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global) {
     const std::chrono::seconds configured(global.processControlTimeout);
     return configured.count() > 0 ? configured : kDefaultDrain;

@@ -60,6 +60,8 @@ struct Prepared {
 
 /// How long a drain may take: process_control_timeout, or a sane default when that is 0.
 [[nodiscard]] std::chrono::milliseconds drainDeadline(const config::GlobalSettings& global);
+/// How long a new generation may take to become ready.
+[[nodiscard]] std::chrono::milliseconds startDeadline(const config::GlobalSettings& global);
 /// How long a worker has to end after TERM: the same, or a short while.
 [[nodiscard]] std::chrono::milliseconds terminateDeadline(const config::GlobalSettings& global);
 

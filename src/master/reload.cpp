@@ -10,6 +10,9 @@
 #include "master/process_limits.h"
 
 namespace muster::master {
+
+using std::chrono::seconds;
+
 namespace {
 
 /// The pool with room for another number of workers; what depends on it follows.
@@ -89,7 +92,9 @@ void Master::carryOut(ReloadOrder order) {
     if (!renewal_.kept.empty()) {
         pools_.sendLogs();  // the error log may be another one
     }
-    pools_.renew(std::move(renewal_), {drainDeadline(global_), global_.processMax},
+    pools_.renew(std::move(renewal_),
+                 {drainDeadline(global_), global_.processMax, startDeadline(global_),
+                  seconds(global_.reloadCanary)},
                  [this](const PoolSet::Report& report) { reloaded(report); });
 }
 
@@ -257,6 +262,7 @@ void Master::announceReload(std::set<std::string> addresses) const {
 
 void Master::reloaded(const PoolSet::Report& report) {
     listeners_.keepOnly(pools_.addresses());
+    restoreSockets(report);
     if (report.failed > 0) {
         log_.error(fmt::format("{} of {} pools could not be renewed", report.failed,
                                report.failed + report.ready));
@@ -269,6 +275,19 @@ void Master::reloaded(const PoolSet::Report& report) {
     announceReady();
     concludeReload();
     reloadIfWanted();
+}
+
+/// Those of pools that keep their old generation are as that wants them.
+void Master::restoreSockets(const PoolSet::Report& report) {
+    for (const auto& [pool, why] : report.failures) {
+        if (const PoolPlan* plan = pools_.planOf(pool)) {
+            std::vector<PoolPlan> plans{*plan};
+            if (auto restored = openListeners(plans); !restored) {
+                log_.error(restored.error().text());
+            }
+        }
+    }
+    listeners_.applyChanges();
 }
 
 void Master::concludeReload() {

@@ -128,7 +128,8 @@ int masterMain(const Invocation& invocation) {
         Starter nobody(log);
         return serve(invocation, log, files, std::move(*prepared), nobody, inherited);
     }
-    const auto patience = kStartPatience + PoolSet::longestRenewal(prepared->pools.size());
+    const auto patience = kStartPatience + PoolSet::longestStart(prepared->pools.size(),
+                                                                 startDeadline(prepared->global));
     const auto status = runInBackground(log, patience, [&](Starter& starter) {
         return serve(invocation, log, files, std::move(*prepared), starter, inherited);
     });

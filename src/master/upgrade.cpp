@@ -158,7 +158,8 @@ int Master::resume(TakeOver takeOver) {
     previous_.reset(from.previous);
     bornWith_ = std::move(from.bornWith);
     listeners_.adopt(std::move(from.listeners));
-    pools_.adopt(std::move(from.pools), {drainDeadline(global_), global_.processMax});
+    pools_.adopt(std::move(from.pools),
+                 {drainDeadline(global_), global_.processMax, startDeadline(global_), {}});
     control_.socket().adopt(std::move(from.control), {});
     takeOver.settle();
 

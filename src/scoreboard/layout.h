@@ -14,7 +14,7 @@
 namespace muster::scoreboard {
 
 inline constexpr std::uint64_t kMagic = 0x3172'6574'7375'6d00;  // "\0muster1", little endian
-inline constexpr std::uint32_t kLayoutVersion = 5;
+inline constexpr std::uint32_t kLayoutVersion = 6;
 inline constexpr std::size_t kCacheLine = 64;
 
 /// What a worker does. Ordinals are shared memory; names: stageName() (spec status.md §7).
@@ -52,6 +52,7 @@ struct Totals {
     std::uint64_t overLimit = 0;   ///< answered 503: the queue was full
     std::uint64_t overdue = 0;     ///< answered 503: waited longer than pm.queue_timeout
     std::uint64_t hungUp = 0;      ///< left while they waited in the queue
+    std::uint64_t failed = 0;      ///< requests answered with a status of 500 or more
 };
 
 /// Adds what another generation counted: sums stop at the largest number, maxima stay maxima.
@@ -60,6 +61,7 @@ void addTotals(Totals& sum, const Totals& more);
 /// The request a worker is at, or was at last. Times: CLOCK_MONOTONIC ns unless said otherwise.
 struct RequestFacts {
     std::uint64_t requests = 0;    ///< heads begun by this worker
+    std::uint64_t failed = 0;      ///< … answered with a status of 500 or more
     std::uint64_t acceptedNs = 0;  ///< the request's clock: first bytes readable; 0 = none yet
     std::uint64_t acceptedWallNs = 0;
     std::uint64_t durationNs = 0;  ///< of the last finished request
@@ -100,6 +102,8 @@ struct alignas(kCacheLine) PoolValues {
     std::uint32_t reserved;
     std::uint64_t startedWallNs;  ///< of the pool, across generations
     Totals retired;               ///< left behind by reaped workers and earlier generations
+    std::uint64_t respawnAtNs;  ///< when the next worker is tried, monotonic; 0: none is held back
+    std::uint64_t youngDeaths;  ///< … after so many died in a row before they served a request
     std::uint32_t listenPending;
     std::uint32_t listenLimit;
     std::uint32_t queueLimit;     ///< pm.queue_limit; 0: the manager queues nothing
@@ -156,6 +160,8 @@ struct SlotWords {
 struct PoolWords {
     std::uint64_t startedWallNs = 0;
     Totals retired;
+    std::uint64_t respawnAtNs = 0;
+    std::uint64_t youngDeaths = 0;
     std::uint32_t listenPending = 0;
     std::uint32_t listenLimit = 0;
     std::uint32_t queueLimit = 0;
@@ -183,6 +189,9 @@ static_assert(sizeof(Slot) % kCacheLine == 0 && sizeof(Header) % kCacheLine == 0
 [[nodiscard]] constexpr std::uint64_t plausibleRequests(std::uint64_t lifeNs) {
     return (lifeNs / 1'000'000'000 + 1) * 1'000'000;
 }
+
+/// No replacement is held back for longer: a larger number is noise.
+inline constexpr std::uint64_t kLongestDelayNs = 60ULL * 1'000'000'000;
 
 /// No process has more memory than this: a larger number is noise and counts nothing.
 inline constexpr std::uint64_t kPlausibleMemory = std::uint64_t{1} << 47;

@@ -95,6 +95,12 @@ std::string renderOpenMetrics(const PoolSnapshot& pool, const char* processManag
         {"timed_out_requests", "unknown",
          "The number of requests that exceeded your 'request_terminate_timeout' value.",
          totals.timedOut},
+        {"failed_requests", "unknown",
+         "The number of requests answered with a status of 500 or more.", totals.failed},
+        {"workers_died_young", "gauge",
+         "How many workers in a row died before they served a request, while the next one is held "
+         "back.",
+         pool.youngDeaths},
         {"max_children", "gauge", "The most processes the pool may have (pm.max_children).",
          pool.maxChildren},
         {"max_requests", "gauge",

@@ -41,6 +41,7 @@ void add(std::uint64_t& sum, std::uint64_t more) {
 
 void addTotals(Totals& sum, const Totals& more) {
     add(sum.requests, more.requests);
+    add(sum.failed, more.failed);
     add(sum.slowRequests, more.slowRequests);
     add(sum.timedOut, more.timedOut);
     add(sum.maxChildrenReached, more.maxChildrenReached);
@@ -212,6 +213,10 @@ void SlotWriter::requestKnown(const char* method, const char* uri, const char* q
     setStage(Stage::gettingInfo);
 }
 
+void SlotWriter::countFailure() {
+    ++words_.facts.failed;
+}
+
 void SlotWriter::requestDone(std::uint64_t durationNs, std::uint64_t cpuNs,
                              std::uint64_t memoryPeak) {
     words_.facts.durationNs = durationNs;
@@ -272,8 +277,10 @@ void PoolWriter::prepareSlot(std::uint32_t index) {
 void PoolWriter::retireSlot(std::uint32_t index) {
     const RequestFacts& facts = segment_->slot(index).facts;
     std::uint64_t requests = 0;
+    std::uint64_t failed = 0;
     std::uint64_t memory = 0;
     loadWords(&requests, &facts.requests, sizeof requests);
+    loadWords(&failed, &facts.failed, sizeof failed);
     loadWords(&memory, &facts.memoryMost, sizeof memory);
     const bool given = preparedNs_[index] != 0;
     if (!given || requests > plausibleRequests(monotonicNs() - preparedNs_[index])) {
@@ -286,6 +293,7 @@ void PoolWriter::retireSlot(std::uint32_t index) {
     // Both under the pool's counter: no reader sees the requests twice or not at all.
     update([&](PoolWords& words) {
         add(words.retired.requests, requests);
+        add(words.retired.failed, std::min(failed, requests));
         words.retired.memoryPeak = std::max(words.retired.memoryPeak, memory);
         clearSlot(index);
     });
@@ -343,6 +351,15 @@ void PoolWriter::countOverdue() {
 
 void PoolWriter::countHungUp() {
     update([](PoolWords& words) { add(words.retired.hungUp, 1); });
+}
+
+void PoolWriter::setRespawn(std::uint64_t youngDeaths, std::uint64_t atNs) {
+    if (words_.youngDeaths != youngDeaths || words_.respawnAtNs != atNs) {
+        update([&](PoolWords& words) {
+            words.youngDeaths = youngDeaths;
+            words.respawnAtNs = atNs;
+        });
+    }
 }
 
 void PoolWriter::countSlowRequest() {

@@ -66,6 +66,8 @@ class SlotWriter {
     /// Head is known: texts (cut to size, may be null = empty), stage gettingInfo.
     void requestKnown(const char* method, const char* uri, const char* query, const char* user,
                       const char* script, std::int64_t contentLength);
+    /// The answer has a status of 500 or more; published by requestDone().
+    void countFailure();
     /// Script returned: what it took, stage finishing.
     void requestDone(std::uint64_t durationNs, std::uint64_t cpuNs, std::uint64_t memoryPeak);
 
@@ -112,6 +114,8 @@ class PoolWriter {
     void countOverLimit();
     void countOverdue();
     void countHungUp();
+    /// A replacement is held back until then because so many workers died young; 0, 0: none is.
+    void setRespawn(std::uint64_t youngDeaths, std::uint64_t atNs);
 
   private:
     template <typename Change>

@@ -36,6 +36,7 @@ void checkFacts(RequestFacts& facts, std::uint64_t lifeNs, std::uint64_t nowNs,
     if (facts.requests > plausibleRequests(lifeNs)) {
         facts.requests = 0;
     }
+    facts.failed = std::min(facts.failed, facts.requests);
     facts.acceptedNs = std::min(facts.acceptedNs, nowNs);
     facts.acceptedWallNs = std::min(facts.acceptedWallNs, wallNowNs);
     facts.durationNs = std::min(facts.durationNs, lifeNs);
@@ -134,10 +135,15 @@ PoolSnapshot takeSnapshot(const Segment& segment) {
         snapshot.queuedNs = snapshot.takenNs - std::min(raw.pool.queuedSinceNs, snapshot.takenNs);
     }
     snapshot.totals = raw.pool.retired;
+    snapshot.totals.failed = std::min(snapshot.totals.failed, snapshot.totals.requests);
+    snapshot.youngDeaths = raw.pool.youngDeaths;
+    snapshot.respawnInNs = std::min(
+        raw.pool.respawnAtNs - std::min(raw.pool.respawnAtNs, snapshot.takenNs), kLongestDelayNs);
     for (const WorkerSnapshot& worker : raw.workers) {
         const std::uint64_t room =
             std::numeric_limits<std::uint64_t>::max() - snapshot.totals.requests;
         snapshot.totals.requests += std::min(room, worker.facts.requests);
+        snapshot.totals.failed += std::min(room, worker.facts.failed);
         snapshot.totals.memoryPeak = std::max(snapshot.totals.memoryPeak, worker.facts.memoryMost);
         if (worker.stage != Stage::offDuty) {
             ++(isActive(worker.stage) ? snapshot.active : snapshot.idle);

@@ -32,7 +32,9 @@ struct PoolSnapshot {
     Totals totals;  ///< retired + living slots
     std::uint32_t listenPending = 0;
     std::uint32_t listenLimit = 0;
-    std::uint32_t queueLimit = 0;  ///< pm.queue_limit; 0: the pool's manager queues nothing
+    std::uint64_t youngDeaths = 0;  ///< in a row, while the next worker is held back
+    std::uint64_t respawnInNs = 0;  ///< … for so long
+    std::uint32_t queueLimit = 0;   ///< pm.queue_limit; 0: the pool's manager queues nothing
     std::uint32_t queued = 0;
     std::uint64_t queuedNs = 0;  ///< how long the oldest of these has waited
     std::uint32_t idle = 0;      ///< counted from the stages now

@@ -41,6 +41,10 @@ void poolFields(Encoder& out, const PoolSnapshot& pool) {
         out.number("queue timeout rejections", totals.overdue);
         out.number("queue hang ups", totals.hungUp);
     }
+    if (pool.youngDeaths > 0) {  // php-fpm has no such state, nor these fields
+        out.number("workers died young", pool.youngDeaths);
+        out.number("next worker in", pool.respawnInNs / 1'000'000'000);
+    }
 }
 
 std::string uriWithQuery(const RequestFacts& facts) {

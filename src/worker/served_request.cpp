@@ -245,6 +245,9 @@ void ServedRequest::finishWith(std::string_view page) {
 void ServedRequest::scriptReturned(const RequestResult& result) noexcept {
     const std::uint64_t durationNs = monotonicNs() - slot_->facts().acceptedNs;
     const std::uint64_t cpuNow = cpuNs();
+    if (result.status >= 500) {
+        slot_->countFailure();
+    }
     slot_->requestDone(durationNs, cpuNow - cpuBeforeNs_, result.memoryPeak);
     cpuBeforeNs_ = cpuNow;
     if (result.abandoned) {

@@ -162,6 +162,8 @@ METRICS = {
 OUR_METRICS = [
     "memory_peak",
     "timed_out_requests",
+    "failed_requests",
+    "workers_died_young",
     "max_children",
     "max_requests",
     "request_terminate_timeout_seconds",
@@ -200,7 +202,8 @@ def test_openmetrics(daemon):
     found = metrics(text)
     assert list(found) == [*METRICS, *OUR_METRICS]
     assert {name: found[name][0] for name in METRICS} == METRICS
-    assert {found[name][0] for name in OUR_METRICS if name != "timed_out_requests"} == {"gauge"}
+    gauges = set(OUR_METRICS) - {"timed_out_requests", "failed_requests"}
+    assert {found[name][0] for name in gauges} == {"gauge"}
     values = {name: value for name, (_, value) in found.items()}
     assert (values["up"], values["total_processes"], values["active_processes"]) == (1, 3, 1)
     assert (values["max_children"], values["max_requests"]) == (3, 500)

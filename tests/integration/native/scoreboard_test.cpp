@@ -61,7 +61,8 @@ class ScoreboardProcesses : public testing::Test {
         PoolSnapshot snapshot = takeSnapshot(segment_);
         const std::string text = renderStatus(snapshot, {StatusFormat::text, true}).body;
         EXPECT_EQ(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')),
-                  15 + (snapshot.queueLimit > 0 ? 7U : 0U) + 15 * snapshot.workers.size());
+                  15 + (snapshot.queueLimit > 0 ? 7U : 0U) + (snapshot.youngDeaths > 0 ? 2U : 0U) +
+                      15 * snapshot.workers.size());
         const std::string json = renderStatus(snapshot, {StatusFormat::json, true}).body;
         EXPECT_TRUE(nlohmann::json::accept(json)) << json;
         return snapshot;

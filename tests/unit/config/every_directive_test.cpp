@@ -44,6 +44,8 @@ const std::vector<Row> kGlobalRows = {
     {"rlimit_core", "unlimited", "-1", "-2", "must be greater than zero or 'unlimited'"},
     {"events.mechanism", "SELECT", "select", "$pool", kPlace},
     {"systemd_interval", "2h", "7200s", "", "invalid time value"},
+    {"start_timeout", "5m", "300s", "5y", kUnit},
+    {"reload_canary", "10s", "10s", "10w", kUnit},
     {"control.socket", "run/a.ctl", "/var/run/a.ctl", "a$pool", kPlace},
     {"control.allowed_users", "12345,0", "12345,0", ""},
 };

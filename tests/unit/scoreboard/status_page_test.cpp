@@ -274,6 +274,13 @@ constexpr const char* kMetrics =
     "'request_terminate_timeout' value.\n"
     "# TYPE phpfpm_timed_out_requests unknown\n"
     "phpfpm_timed_out_requests 0\n"
+    "# HELP phpfpm_failed_requests The number of requests answered with a status of 500 or more.\n"
+    "# TYPE phpfpm_failed_requests unknown\n"
+    "phpfpm_failed_requests 0\n"
+    "# HELP phpfpm_workers_died_young How many workers in a row died before they served a request, "
+    "while the next one is held back.\n"
+    "# TYPE phpfpm_workers_died_young gauge\n"
+    "phpfpm_workers_died_young 0\n"
     "# HELP phpfpm_max_children The most processes the pool may have (pm.max_children).\n"
     "# TYPE phpfpm_max_children gauge\n"
     "phpfpm_max_children 0\n"
@@ -334,6 +341,8 @@ TEST_F(StatusPageTest, openmetrics_brief_or_full) {
 TEST_F(StatusPageTest, openmetrics_have_every_number) {
     pool_.takenWallNs = kStart + 61 * kNsPerSecond;
     pool_.totals = {11, 12, 13, 14, 15, 20, 21};
+    pool_.totals.failed = 25;
+    pool_.youngDeaths = 26;
     pool_.listenPending = 16;
     pool_.listenLimit = 19;
     pool_.idle = 17;
@@ -341,13 +350,26 @@ TEST_F(StatusPageTest, openmetrics_have_every_number) {
     pool_.maxChildren = 21;
     const std::string metrics =
         renderStatus(pool_, {StatusFormat::openMetrics, false}, {22, 23, 24}).body;
-    for (const char* line :
-         {"up 1", "start_since 61", "accepted_connections 11", "slow_requests 12",
-          "max_children_reached 13", "max_active_processes 14", "max_listen_queue 15",
-          "listen_queue 16", "idle_processes 17", "active_processes 18", "total_processes 35",
-          "listen_queue_length 19", "memory_peak 20", "timed_out_requests 21", "max_children 21",
-          "max_requests 22", "request_terminate_timeout_seconds 23",
-          "request_slowlog_timeout_seconds 24"}) {
+    for (const char* line : {"up 1",
+                             "start_since 61",
+                             "accepted_connections 11",
+                             "slow_requests 12",
+                             "max_children_reached 13",
+                             "max_active_processes 14",
+                             "max_listen_queue 15",
+                             "listen_queue 16",
+                             "idle_processes 17",
+                             "active_processes 18",
+                             "total_processes 35",
+                             "listen_queue_length 19",
+                             "memory_peak 20",
+                             "timed_out_requests 21",
+                             "failed_requests 25",
+                             "workers_died_young 26",
+                             "max_children 21",
+                             "max_requests 22",
+                             "request_terminate_timeout_seconds 23",
+                             "request_slowlog_timeout_seconds 24"}) {
         EXPECT_NE(metrics.find("\nphpfpm_" + std::string(line) + "\n"), std::string::npos) << line;
     }
 }
@@ -552,7 +574,8 @@ TEST_F(StatusPageTest, noise_in_slots_gives_sane_pages) {
         ASSERT_EQ(snapshot.idle + snapshot.active, snapshot.workers.size());
         const std::string page = renderStatus(snapshot, {StatusFormat::text, true}).body;
         ASSERT_EQ(static_cast<std::size_t>(std::count(page.begin(), page.end(), '\n')),
-                  15 + (snapshot.queueLimit > 0 ? 7 : 0) + 15 * snapshot.workers.size());
+                  15U + (snapshot.queueLimit > 0 ? 7U : 0U) + (snapshot.youngDeaths > 0 ? 2U : 0U) +
+                      15 * snapshot.workers.size());
         const auto json = nlohmann::json::parse(
             renderStatus(snapshot, {StatusFormat::json, true}).body, nullptr, false);
         ASSERT_FALSE(json.is_discarded());
