@@ -1,4 +1,4 @@
-// Whoever waits in the pool's socket when the service stops is still served: when that begins, who
+// Whoever waits in the socket when nobody is to serve it any more is still served: when that begins, who
 // is left, and when it is over.
 //
 // Manager process. The caller tells the workers first: those that meet the closed socket must know

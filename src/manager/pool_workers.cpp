@@ -94,11 +94,12 @@ int PoolManager::forkMany(int count) {
 
 // Those that are to be served before the end get the workers they would have got otherwise.
 void PoolManager::serveQueue() {
-    if (phase_ != Phase::draining || passesOn()) {
+    const bool fromSocket = lastOrders_.goOn(monotonicNs());
+    if (phase_ != Phase::draining || (passesOn() && !fromSocket)) {
         return;
     }
     PoolLoad load = observe();
-    if (!lastOrders_.goOn(monotonicNs())) {
+    if (!fromSocket) {
         load.pending = static_cast<int>(parking_.readyCount());
     }
     const int wanted =

@@ -46,7 +46,7 @@ enum class MessageType : std::uint32_t {
 enum class DrainMode : std::uint32_t {
     replaced = 1,    ///< another generation serves the socket
     stop = 2,        ///< the service ends
-    lastOrders = 3,  ///< the same, and the socket is nobody else's: whoever waits in it is served
+    lastOrders = 3,  ///< nobody serves the socket from now on: whoever waits in it is served yet
     aside = 4,       ///< as replaced, but the manager stays: it may be told to start again
 };
 

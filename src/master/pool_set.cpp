@@ -220,16 +220,20 @@ void PoolSet::switchOver(Pool& pool) {
     }
     const bool renewed = pool.renewing && !pool.next;
     const bool wentBack = std::exchange(pool.goesBack, false);
-    const bool onTrial =
-        old && old->generation->speaksOurs() && renewed && !wentBack && canary_.count() > 0;
+    const DrainMode mode = old ? lastModeOf(*old) : DrainMode::replaced;
+    // Whoever is set aside accepts nothing: there is no trial for a pool that leaves its socket.
+    const bool onTrial = old && old->generation->speaksOurs() && renewed && !wentBack &&
+                         canary_.count() > 0 && mode == DrainMode::replaced;
     if (old) {
         pool.current->generation->addTotals(old->generation->handOnRest());
         bequeath(pool, *old);
         if (onTrial) {
             beginTrial(pool, std::move(*old));
         } else {
-            leave(pool, std::move(*old), DrainMode::replaced);
-            awaitQuiet(pool, pool.leaving.back());
+            leave(pool, std::move(*old), mode);
+            if (mode == DrainMode::replaced) {
+                awaitQuiet(pool, pool.leaving.back());
+            }
         }
     }
     account_.replace(pool.name);
@@ -251,6 +255,25 @@ PoolSet::Pool* PoolSet::onSocketOf(const Incarnation& gone) {
         return pool.plan && pool.current && pool.current->plan.listener == gone.plan.listener;
     });
     return heir == pools_.end() ? nullptr : &*heir;
+}
+
+/// Who waits in a socket that nobody serves from now on is served by the last one that did.
+DrainMode PoolSet::lastModeOf(const Incarnation& gone) const {
+    const int listener = gone.plan.listener;
+    const auto wants = [listener](const std::optional<PoolPlan>& plan) {
+        return plan && plan->listener == listener;
+    };
+    const auto serves = [listener](const std::optional<Incarnation>& incarnation) {
+        return incarnation && incarnation->plan.listener == listener;
+    };
+    const bool used = std::any_of(pools_.begin(), pools_.end(), [&](const Pool& pool) {
+        return serves(pool.current) || serves(pool.incoming) || wants(pool.next) ||
+               (!pool.current && wants(pool.plan));
+    });
+    if (used) {
+        return DrainMode::replaced;
+    }
+    return gone.plan.inputs.ownsSockets ? DrainMode::lastOrders : DrainMode::stop;
 }
 
 // Earlier generations may be waiting for long requests yet: their heir is always the current one.
@@ -354,7 +377,8 @@ void PoolSet::settleIfDone() {
             if (heir != nullptr) {
                 bequeath(*heir, gone);
             }
-            leave(pool, std::move(gone), heir == nullptr ? DrainMode::stop : DrainMode::replaced);
+            const DrainMode mode = lastModeOf(gone);
+            leave(pool, std::move(gone), mode);
         }
         if (!pool.plan) {
             account_.forget(pool.name);

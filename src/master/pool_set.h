@@ -205,6 +205,7 @@ class PoolSet {
     void onMessage(Pool& pool, Generation& generation, const manager::ControlMessage& message);
     void switchOver(Pool& pool);
     Pool* onSocketOf(const Incarnation& gone);
+    [[nodiscard]] manager::DrainMode lastModeOf(const Incarnation& gone) const;
     void bequeath(Pool& pool, Incarnation& from);
     void leave(Pool& pool, Incarnation incarnation, manager::DrainMode mode);
     static void killAt(EventLoop& loop, Incarnation& leaving, std::uint64_t deadlineNs);

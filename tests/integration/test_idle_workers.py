@@ -41,8 +41,8 @@ def test_requests_one_after_the_other_keep_to_one_worker(arena, daemon, manager)
     daemon.configure({"www": POOLS[manager]}).start()
     assert len(grow(arena, daemon, 6)) == 6
     pids = [daemon.get(path).text for _ in range(60)]
-    # The one before may not be back yet when the next request comes.
-    assert max(pids.count(pid) for pid in pids) >= 30, pids
+    # In turns each would have served ten. The one before may not be back when the next one comes.
+    assert max(pids.count(pid) for pid in pids) >= 15, pids
 
 
 @muster_only
