@@ -1,5 +1,5 @@
-// Whoever waits in the socket when nobody is to serve it any more is still served: when that begins, who
-// is left, and when it is over.
+// Whoever waits in the socket when nobody is to serve it any more is still served: when that
+// begins, who is left, and when it is over.
 //
 // Manager process. The caller tells the workers first: those that meet the closed socket must know
 // why. Asks the kernel, never blocks.

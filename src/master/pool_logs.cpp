@@ -3,9 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "master/pool_set.h"
 
 namespace muster::master {
+namespace {
+
+constexpr std::chrono::milliseconds kAgain{100};
+
+}  // namespace
 
 bool PoolSet::reopenLogs() {
     std::set<const UniqueFd*> seen;
@@ -74,7 +81,12 @@ void PoolSet::sendLogs(Incarnation& incarnation) {
                                           .accessLog = accessLog != nullptr ? accessLog->get() : -1,
                                           .slowLog = slowLog != nullptr ? slowLog->get() : -1,
                                           .syslog = files_->syslog()});
-    if (!sent) {
+    incarnation.logsDue =
+        !sent && (sent.error().code == std::errc::resource_unavailable_try_again ||
+                  sent.error().code.value() == ETOOMANYREFS);
+    if (incarnation.logsDue) {
+        sendLogsAgain();
+    } else if (!sent) {
         // One that has just ended needs none; how it ended is said when it is reaped.
         const bool gone = sent.error().code == std::errc::broken_pipe;
         log_->write(gone ? LogLevel::debug : LogLevel::error,
@@ -82,6 +94,21 @@ void PoolSet::sendLogs(Incarnation& incarnation) {
                                 incarnation.plan.inputs.pool.name, incarnation.generation->pid(),
                                 sent.error().text()));
     }
+}
+
+// A manager that loads PHP reads nothing meanwhile, and its channel holds a few messages only.
+void PoolSet::sendLogsAgain() {
+    if (logsWatch_) {
+        return;
+    }
+    logsWatch_ = loop_->after(kAgain, [this] {
+        logsWatch_.cancel();
+        forEachGeneration([this](Incarnation& incarnation) {
+            if (incarnation.logsDue) {
+                sendLogs(incarnation);
+            }
+        });
+    });
 }
 
 }  // namespace muster::master

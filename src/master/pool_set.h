@@ -148,6 +148,7 @@ class PoolSet {
         EventLoop::Watch deadline;                ///< not ready, or not gone, in time
         std::optional<std::uint64_t> deadlineNs;  ///< of one that leaves
         bool late = false;                        ///< killed because it was not ready in time
+        bool logsDue = false;                     ///< its channel was full
         EventLoop::Watch quiet;  ///< a renewal waits until it accepts no more, or for this
     };
     /// A new generation that is watched, and the one that would take its place.
@@ -200,6 +201,7 @@ class PoolSet {
     void pause(Pool& pool);
     void pausedIfGone(Pool& pool);
     void sendLogs(Incarnation& incarnation);
+    void sendLogsAgain();
     void queueRenewal(Pool& pool, PoolPlan plan);
     void launch(Pool& pool, PoolPlan plan);
     void onMessage(Pool& pool, Generation& generation, const manager::ControlMessage& message);
@@ -276,6 +278,7 @@ class PoolSet {
     std::deque<std::string> waking_;    ///< pools whose managers start when it is their turn
     std::deque<std::string> renewing_;  ///< … those of the renewal, after them
     EventLoop::Watch launchWatch_;
+    EventLoop::Watch logsWatch_;
     OnSettled settled_;
     Report report_;
     std::chrono::milliseconds drainDeadline_{0};

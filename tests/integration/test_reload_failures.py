@@ -199,3 +199,29 @@ def test_after_the_answer_only_the_new_generation_serves(arena, daemon):
             assert ask(daemon, "reload")["ok"]
             assert [daemon.get(path).text for _ in range(4)] == [str(turn)] * 4
     load.assert_no_failures()
+
+
+def test_a_manager_that_loads_for_long_gets_the_logs_opened_meanwhile(arena, daemon, preloading):
+    """However often: it reads none of its messages before PHP is there."""
+    access = f"{daemon.dir}/access.log"
+    daemon.configure({"www": {"access.log": access}}).start(*preloading.options)
+    may_go = f"{arena.site}/may-go"
+    preloading(f"touch('{arena.site}/loads'); while (!file_exists('{may_go}')) {{ usleep(10000); "
+               "clearstatcache(); }")
+    os.chmod(arena.site, 0o777)
+    restart = Task(lambda: ask(daemon, "restart", pools=["www"]))
+    wait_until(lambda: os.path.exists(f"{arena.site}/loads"), "the new manager loads")
+    for turn in range(600):
+        os.rename(access, f"{access}.{turn}")
+        assert ask(daemon, "reopen-logs")["ok"]
+    with open(may_go, "w", encoding="ascii"):
+        pass
+    assert restart.result()["ok"]
+
+    def line_is_there():
+        daemon.assert_serves()
+        with open(access, encoding="utf-8") as file:
+            return "still-serves.php" in file.read()
+
+    wait_until(line_is_there, "the new workers use the last log")
+    assert not daemon.log.find("could not be given its logs")
