@@ -98,6 +98,14 @@ void lowerOwnFileLimit() noexcept {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+unsigned long fileLimitBefore() {
+    return softBefore;
+}
+
+void rememberFileLimitBefore(unsigned long files) {
+    softBefore = files;
+}
+
 int priority() {
     return ::getpriority(PRIO_PROCESS, 0);
 }

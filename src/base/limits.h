@@ -37,6 +37,10 @@ void raiseFileLimit(unsigned long files);
 void raiseOwnFileLimit(unsigned long files);
 /// In a child, before the exec; async-signal-safe.
 void lowerOwnFileLimit() noexcept;
+/// The soft limit there was before; 0: it was not raised. A program that is executed in the place
+/// of this one is told.
+[[nodiscard]] unsigned long fileLimitBefore();
+void rememberFileLimitBefore(unsigned long files);
 
 /// The nice value of this process: -20 (first) … 19.
 [[nodiscard]] int priority();

@@ -351,6 +351,7 @@ HandOver decodeDocument(const json& from) {
     handOver.logs = decodeLogs(from.at("logs"));
     takeAll(from, "pools", handOver.pools, decodePool);
     take(from, "bornWith", handOver.bornWith);
+    take(from, "fileLimitBefore", handOver.fileLimitBefore);
     handOver.order = decodeOrder(from.at("order"));
     if (const json& wanted = from.at("wanted"); !wanted.is_null()) {
         handOver.wanted = decodeOrder(wanted);
@@ -403,6 +404,7 @@ std::string encodeHandOver(const HandOver& handOver) {
         {"logs", encodeLogs(handOver.logs)},
         {"pools", arrayOf(handOver.pools, encodePool)},
         {"bornWith", handOver.bornWith},
+        {"fileLimitBefore", handOver.fileLimitBefore},
         {"order", encodeOrder(handOver.order)},
         {"wanted", handOver.wanted ? encodeOrder(*handOver.wanted) : json()},
         {"problems", listOf(handOver.problems)},

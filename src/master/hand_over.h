@@ -113,6 +113,7 @@ struct HandOver {
     Logs logs;
     std::vector<Pool> pools;
     std::vector<pid_t> bornWith;
+    std::uint64_t fileLimitBefore = 0;  ///< of what is executed by the service; 0: the master's own
     Order order;                        ///< to be carried out first
     std::optional<Order> wanted;        ///< … and afterwards
     std::vector<std::string> problems;  ///< what went wrong so far, for those who wait

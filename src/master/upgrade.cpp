@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/limits.h"
 #include "master/master.h"
 
 namespace muster::master {
@@ -138,6 +139,7 @@ HandOver Master::describe(const ReloadOrder& order, int self) const {
     handOver.logs = files_.handOver();
     handOver.pools = pools_.handOver();
     handOver.bornWith = bornWith_;
+    handOver.fileLimitBefore = fileLimitBefore();
     handOver.order = with(order);
     if (wanted_) {
         handOver.wanted = with(*wanted_);
@@ -157,6 +159,7 @@ int Master::resume(TakeOver takeOver) {
     program_ = std::move(from.program);
     previous_.reset(from.previous);
     bornWith_ = std::move(from.bornWith);
+    rememberFileLimitBefore(from.fileLimitBefore);
     listeners_.adopt(std::move(from.listeners));
     pools_.adopt(std::move(from.pools),
                  {drainDeadline(global_), global_.processMax, startDeadline(global_), {}});

@@ -363,6 +363,22 @@ def test_what_was_so_before_is_so_afterwards(arena, daemon, place):
     daemon.assert_serves("paused")
 
 
+@both_users
+def test_scripts_keep_the_limit_of_descriptors_there_was_at_the_start(arena, daemon, place):
+    """The master needed more for its many pools, and raised its own before the upgrade."""
+    path = arena.script("limits.php", "<?php echo file_get_contents('/proc/self/limits');")
+    lazy = {"pm": "ondemand", "pm.manager": "lazy"}
+    daemon.configure({f"p{number}": lazy for number in range(60)})
+    command = ["prlimit", "--nofile=96:4096", place.program, "-y", daemon.conf, "-F"]
+    daemon.start(command=command)
+    daemon.compare_descriptors = False
+    place.install()
+    assert upgrade(daemon)["ok"]
+    answer = daemon.get(path, pool="p59").text
+    limit = next(line for line in answer.splitlines() if line.startswith("Max open files"))
+    assert limit.split()[3:5] == ["96", "4096"]
+
+
 def test_a_manager_that_dies_after_an_upgrade_is_replaced_by_the_new_program(daemon, place):
     start(daemon, place)
     new = place.install()

@@ -61,6 +61,7 @@ HandOver whole() {
     pool.paused = true;
     handOver.pools.push_back(pool);
     handOver.bornWith = {55};
+    handOver.fileLimitBefore = 1024;
     handOver.order.order.upgrade = true;
     handOver.order.connections = {77};
     handOver.wanted.emplace().order.maxChildren["www"] = 9;
