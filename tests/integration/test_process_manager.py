@@ -114,9 +114,10 @@ def test_ondemand_starts_without_workers_and_forks_for_requests(arena, daemon):
     daemon.configure({"www": {**ONDEMAND, "pm.process_idle_timeout": "60s"}}).start()
     assert daemon.workers() == set()
     daemon.assert_serves()
-    first = daemon.wait_workers(1)
-    daemon.assert_serves()
-    assert daemon.workers() == first, "an idle worker is used again"
+    daemon.wait_workers(1)
+    for _ in range(9):  # the one before may not be idle yet when the next request comes
+        daemon.assert_serves()
+    assert len(daemon.workers()) < 3, "idle workers are used again"
     busy = occupy(arena, daemon, 3)
     assert len(daemon.workers()) == 3
     release(busy)
