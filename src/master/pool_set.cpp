@@ -1,17 +1,13 @@
-// Generations come and go.
+// Generations come and go: a renewal from its plans to its report.
 #include "master/pool_set.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "base/clock.h"
-#include "base/listen_address.h"
-#include "base/process.h"
 
 namespace muster::master {
 
@@ -24,8 +20,6 @@ namespace {
 constexpr std::size_t kMaxLeaving = 3;
 constexpr milliseconds kQuietDeadline{2'000};    // until nothing of the old one accepts
 constexpr milliseconds kGraceAfterDrain{5'000};  // for the manager's own TERM and KILL
-constexpr milliseconds kFirstRestartDelay{500};
-constexpr int kMaxRestartDoublings = 6;  // 32 s
 
 }  // namespace
 
@@ -390,219 +384,6 @@ void PoolSet::settleIfDone() {
     const OnSettled settled = std::move(settled_);
     settled_ = nullptr;
     settled(report_);
-}
-
-// --- Deaths ---------------------------------------------------------------------------------
-
-bool PoolSet::onDeath(pid_t pid, int status) {
-    const auto is = [pid](const Incarnation& incarnation) {
-        return incarnation.generation->pid() == pid;
-    };
-    traces_.gone(pid);
-    for (auto pool = pools_.begin(); pool != pools_.end(); ++pool) {
-        if (pool->current && is(*pool->current)) {
-            currentDied(*pool, status);
-            return true;
-        }
-        if (pool->incoming && is(*pool->incoming)) {
-            incomingFailed(*pool, whyItFailed(*pool->incoming, status));
-            return true;
-        }
-        if (pool->trial && is(pool->trial->before)) {
-            standbyDied(*pool, describeExit(status));
-            return true;
-        }
-        const auto leaving = std::find_if(pool->leaving.begin(), pool->leaving.end(), is);
-        if (leaving != pool->leaving.end()) {
-            leavingDied(*pool, *leaving);
-            pool->leaving.erase(leaving);
-            if (pool->isOver()) {
-                pools_.erase(pool);
-            } else {
-                pausedIfGone(*pool);
-                settleIfDone();
-            }
-            return true;
-        }
-    }
-    return false;
-}
-
-void PoolSet::leavingDied(Pool& pool, Incarnation& gone) {
-    const scoreboard::Totals rest = gone.generation->handOnRest();
-    if (pool.current) {
-        pool.current->generation->addTotals(rest);
-        return;
-    }
-    scoreboard::addTotals(pool.carried, rest);
-    if (pool.incoming && pool.incoming->generation->state() == Generation::State::starting) {
-        pool.incoming->generation->addTotals(rest);  // it has counted on from before this
-    }
-}
-
-std::string PoolSet::whyItFailed(const Incarnation& incoming, int status) const {
-    if (incoming.late) {
-        return fmt::format("it was not ready after {} seconds", start_.count() / 1000);
-    }
-    const std::string& reported = incoming.generation->lastWords();
-    return reported.empty() ? "it exited " + describeExit(status) : reported;
-}
-
-void PoolSet::currentDied(Pool& pool, int status) {
-    Generation& generation = *pool.current->generation;
-    const std::uint64_t lived = monotonicNs() - generation.launchedNs();
-    pool.carried = generation.totals();
-    pool.lostTotals = generation.ownTotals();
-    const pid_t pid = generation.pid();
-    pool.current.reset();
-    if (stopping_) {
-        return;
-    }
-    const bool slept = wentToSleep(pool, status, lived);
-    const std::string exit =
-        fmt::format("manager {} exited {} after {}.{:06} seconds from start", pid,
-                    describeExit(status), lived / kNsPerSecond, lived % kNsPerSecond / 1000);
-    log_->write(slept ? LogLevel::debug : LogLevel::warning,
-                fmt::format("[pool {}] {}", pool.name, exit));
-    account_.suspend(pool.name);
-    if (pool.trial && slept) {
-        endTrial(pool);  // without work, and so without a fault
-    } else if (pool.trial) {
-        takeBack(pool, fmt::format("its manager exited {}", describeExit(status)));
-        return;
-    }
-    // A renewal that goes on brings this pool its new manager anyway.
-    if (!pool.incoming && pool.plan && !pool.renewing) {
-        if (slept) {
-            pool.failures = 0;
-            return sleep(pool);
-        }
-        if (lived > 10 * kNsPerSecond) {
-            pool.failures = 0;
-        }
-        scheduleRestart(pool, exit);
-    }
-}
-
-void PoolSet::scheduleRestart(Pool& pool, const std::string& why) {
-    milliseconds delay{0};
-    if (pool.failures > 0) {
-        delay = kFirstRestartDelay * (1 << std::min(pool.failures - 1, kMaxRestartDoublings));
-        log_->warning(fmt::format("[pool {}] the next start of its manager is in {}.{:03} seconds",
-                                  pool.name, delay.count() / 1000, delay.count() % 1000));
-    }
-    ++pool.failures;
-    pool.lastFailure = why;
-    pool.nextTryNs = monotonicNs() + static_cast<std::uint64_t>(delay.count()) * kNsPerMs;
-    pool.restart = loop_->after(delay, [this, &pool] {
-        pool.restart.cancel();
-        pool.nextTryNs = 0;
-        if (pool.incoming || pool.current || !pool.plan || stopping_) {
-            return;
-        }
-        isLazy(pool) ? sleep(pool) : wake(pool);
-    });
-}
-
-// --- Stopping -------------------------------------------------------------------------------
-
-void PoolSet::drainAll(milliseconds deadline,
-                       const std::function<bool(const std::string& address)>& ours) {
-    stopping_ = true;
-    drainDeadline_ = deadline;
-    stopDeadlineNs_ = monotonicNs() + static_cast<std::uint64_t>(deadline.count()) * kNsPerMs;
-    forgetLaunches();
-    settled_ = nullptr;
-    for (Pool& pool : pools_) {
-        const PoolPlan* plan = pool.current    ? &pool.current->plan
-                               : pool.incoming ? &pool.incoming->plan
-                               : pool.plan     ? &*pool.plan
-                                               : nullptr;
-        if (plan != nullptr) {
-            drain(pool, ours(plan->inputs.pool.listen));
-        }
-        if (pool.trial) {
-            Incarnation before = std::move(pool.trial->before);
-            pool.trial.reset();
-            leave(pool, std::move(before), DrainMode::stop);
-        }
-    }
-}
-
-void PoolSet::drain(Pool& pool, bool ours) {
-    const DrainMode mode = ours ? DrainMode::lastOrders : DrainMode::stop;
-    const bool served = pool.current.has_value();
-    if (pool.incoming && pool.incoming->generation->state() == Generation::State::starting) {
-        // It has not said yet that it is ready, and may have begun requests all the same.
-        Incarnation starting = std::move(*pool.incoming);
-        pool.incoming.reset();
-        leave(pool, std::move(starting), mode);
-        if (!served) {
-            return;
-        }
-    }
-    if (served) {
-        Incarnation current = std::move(*pool.current);
-        pool.current.reset();
-        leave(pool, std::move(current), mode);
-    } else if (ours && !pool.paused) {
-        const int listener = pool.incoming ? pool.incoming->plan.listener : pool.plan->listener;
-        const auto queue = listenQueue(listener);
-        pool.endsServing = queue && queue->pending > 0;
-    }
-    if (pool.endsServing && !pool.incoming) {
-        reopenAccount(*pool.plan);
-        launch(pool, *pool.plan);
-    }
-    if (pool.incoming && !pool.endsServing) {
-        pool.incoming->generation->terminate();
-    } else if (pool.incoming) {
-        pool.incoming->deadline =
-            loop_->after(drainDeadline_, [&pool] { pool.incoming->generation->kill(); });
-    }
-}
-
-// No manager was there yet, and somebody waits.
-void PoolSet::serveLast(Pool& pool, const manager::ControlMessage& message) {
-    Generation& last = *pool.incoming->generation;
-    if (message.type == MessageType::loaded) {
-        last.start(pool.carried, account_.held(pool.name, ProcessAccount::Side::incoming));
-    } else if (message.type == MessageType::ready) {
-        Incarnation serving = std::move(*pool.incoming);
-        pool.incoming.reset();
-        const std::uint64_t now = monotonicNs();
-        drainDeadline_ =
-            milliseconds(stopDeadlineNs_ > now ? (stopDeadlineNs_ - now) / kNsPerMs : 0);
-        leave(pool, std::move(serving), DrainMode::lastOrders);
-    }
-}
-
-void PoolSet::terminateAll() {
-    stopping_ = true;
-    forgetLaunches();
-    settled_ = nullptr;
-    for (Pool& pool : pools_) {
-        pool.endsServing = false;
-    }
-    forEachGeneration([](Incarnation& incarnation) { incarnation.generation->terminate(); });
-}
-
-void PoolSet::killAll() {
-    forEachGeneration([](Incarnation& incarnation) { incarnation.generation->endNow(); });
-}
-
-void PoolSet::killOverdue() {
-    forEachGeneration([](Incarnation& incarnation) {
-        if (incarnation.generation->isOverdue()) {
-            incarnation.generation->kill();
-        }
-    });
-}
-
-bool PoolSet::empty() const {
-    return std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
-        return !pool.current && !pool.incoming && !pool.trial && pool.leaving.empty();
-    });
 }
 
 }  // namespace muster::master
