@@ -2,25 +2,19 @@
 #include "worker/accept_loop.h"
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/listen_socket.h"
 #include "base/process.h"
 #include "worker/peer_address.h"
 
 namespace muster::worker {
 namespace {
 
-/// How long to leave the machine alone when it has no descriptor or memory for a connection.
-constexpr int kBackOffMs = 50;
 /// How long the rest of a head is waited for while somebody else would have the worker.
 constexpr std::uint64_t kPatienceNs = 5 * kNsPerMs;
 /// … and how long until parking is tried again when the manager could not take the connection.
@@ -62,48 +56,48 @@ AcceptLoop::AcceptLoop(const WorkerInputs& inputs, WaitingSignals& signals, Wait
       signals_(&signals),
       waits_(&waits),
       slot_(&slot),
-      commands_(&inputs.segment->header().commands),
       order_(&inputs.segment->order(inputs.slot)),
-      hints_(&inputs.segment->header().hints),
+      idleHint_(inputs),
       accessLog_({.fd = inputs.accessLogFd,
                   .ordersFd = inputs.ordersFd,
-                  .newestEpoch = &commands_->logEpoch,
+                  .newestEpoch = &inputs.segment->header().commands.logEpoch,
                   .format = inputs.accessFormat,
                   .suppressedPaths = &inputs.pool->accessSuppressPaths,
                   .errors = inputs.log}),
       handOver_(inputs),
+      leaveOrders_(inputs, signals),
       admission_(inputs),
+      acceptor_(inputs, signals, waits, leaveOrders_, admission_),
       waitLimits_(WaitLimits::of(*inputs.pool)),
       connection_({}, patienceOf(*inputs.pool)),
       request_(inputs, connection_, slot, accessLog_),
-      recycling_(inputs),
-      letsOthersIdle_(inputs.pool->pm != config::ProcessManager::fixed &&
-                      inputs.pool->maxChildren > 1) {
+      recycling_(inputs) {
     connection_.setLingerer([this](int fd) { return handOver_.linger(fd); });
 }
 
 WorkerExit AcceptLoop::run() {
     standBy();
     while (!exit_) {
-        becomeIdle();
+        slot_->setStage(scoreboard::Stage::idle);
+        idleHint_.becomeIdle();
         // Said first, looked at after: the manager raises its flags first and looks at the stage
         // after, so one of both sees the other, and nobody sleeps in accept unseen.
         std::atomic_thread_fence(std::memory_order_seq_cst);
         while (signals_->takeLook()) {
         }
-        owesAccept_ =
-            (owesAccept_ && !handOver_.linesUp() && listenerReadable()) || owesLastOrders();
+        acceptor_.reviewDebt(handOver_.linesUp());
         const bool leaving = mustLeave();
-        if (leaving && !owesAccept_ && !handOver_.waits()) {
+        if (leaving && !acceptor_.owesAccept() && !handOver_.waits()) {
             break;
         }
-        const bool queueWasOver = queueIsOver_;
+        const bool queueWasOver = acceptor_.queueIsOver();
         const bool open = openNext();
-        becomeBusy();
+        idleHint_.becomeBusy();
         if (open) {
             serveConnection();
         }
-        const bool nothingLeft = !open && !owesLastOrders() && queueWasOver == queueIsOver_;
+        const bool nothingLeft =
+            !open && !acceptor_.owesLastOrders() && queueWasOver == acceptor_.queueIsOver();
         if (retires_ || (leaving && nothingLeft)) {
             break;
         }
@@ -118,7 +112,7 @@ void AcceptLoop::standBy() {
         return;
     }
     slot_->setStage(scoreboard::Stage::offDuty);
-    wakeManager();
+    idleHint_.wakeManager();
     while (order_->standBy.load(std::memory_order_seq_cst) != 0 && !mustLeave()) {
         pollfd entry{signals_->toldFd(), POLLIN, 0};
         if (::poll(&entry, 1, -1) > 0) {
@@ -133,65 +127,13 @@ void AcceptLoop::standDown() {
     if (!recycling_.isReplaced()) {
         return;
     }
-    if (std::exchange(idle_, false)) {
-        hints_->idle.fetch_sub(1, std::memory_order_relaxed);
-    }
+    idleHint_.withdraw();
     slot_->setStage(scoreboard::Stage::offDuty);
     recycling_.leaves();
 }
 
-void AcceptLoop::wakeManager() {
-    const std::uint64_t one = 1;
-    writeAll(inputs_->wakeFd, {reinterpret_cast<const char*>(&one), sizeof one});
-}
-
 bool AcceptLoop::mustLeave() const {
-    return retires_ || signals_->toldToLeave() || draining() != kNotDraining ||
-           order_->leave.load(std::memory_order_relaxed) != 0;
-}
-
-// Somebody waits to be accepted, and nobody will do so after us.
-bool AcceptLoop::owesLastOrders() const {
-    return servesLastOrders() && listenerReadable();
-}
-
-bool AcceptLoop::servesLastOrders() const {
-    return draining() == kDrainLastOrders && !retires_ && ::getppid() == inputs_->manager;
-}
-
-std::uint32_t AcceptLoop::draining() const {
-    return commands_->draining.load(std::memory_order_relaxed);
-}
-
-bool AcceptLoop::listenerReadable() const {
-    if (queueIsOver_) {
-        return false;  // poll(2) says that there is something to learn, again and again
-    }
-    return isReadable(signals_->listener());
-}
-
-void AcceptLoop::becomeIdle() {
-    slot_->setStage(scoreboard::Stage::idle);
-    if (commands_->wakeAtIdle.load(std::memory_order_relaxed) != scoreboard::kNoHints) {
-        hints_->idle.fetch_add(1, std::memory_order_relaxed);
-        idle_ = true;
-    }
-}
-
-// The hint only makes the manager look: it counts for itself and puts the hint right.
-void AcceptLoop::becomeBusy() {
-    const std::int32_t wakeAt = commands_->wakeAtIdle.load(std::memory_order_relaxed);
-    if (wakeAt == scoreboard::kNoHints || !std::exchange(idle_, false)) {
-        return;
-    }
-    const std::int32_t idle = hints_->idle.fetch_sub(1, std::memory_order_relaxed) - 1;
-    std::int32_t least = hints_->leastIdle.load(std::memory_order_relaxed);
-    while (idle < least &&
-           !hints_->leastIdle.compare_exchange_weak(least, idle, std::memory_order_relaxed)) {
-    }
-    if (idle <= wakeAt) {
-        wakeManager();
-    }
+    return retires_ || leaveOrders_.mustLeave();
 }
 
 // Handed-over connections come first, but in turns with new ones while both wait. While there is
@@ -202,11 +144,11 @@ bool AcceptLoop::openNext() {
         waitForNobody();
         return false;
     }
-    const bool yields = !linesUp && turnOfNewOnes_ && listenerReadable();
-    if (handOver_.waits() && !owesAccept_ && !yields && openHandedOver()) {
+    const bool yields = !linesUp && turnOfNewOnes_ && acceptor_.isReadable();
+    if (handOver_.waits() && !acceptor_.owesAccept() && !yields && openHandedOver()) {
         return true;
     }
-    if (mustLeave() && !owesAccept_) {
+    if (mustLeave() && !acceptor_.owesAccept()) {
         return false;
     }
     if (linesUp) {
@@ -214,16 +156,27 @@ bool AcceptLoop::openNext() {
         return false;
     }
     turnOfNewOnes_ = false;
-    if (letsOthersIdle_ && !owesAccept_ && !waitForTurn()) {
-        return false;
+    return acceptor_.waitForTurn() && openAccepted();
+}
+
+bool AcceptLoop::openAccepted() {
+    Acceptor::Accepted accepted = acceptor_.accept();
+    switch (accepted.outcome) {
+        case Acceptor::Outcome::connection:
+            break;
+        case Acceptor::Outcome::nothing:
+            return false;
+        case Acceptor::Outcome::over:
+            leaveAs(WorkerExit::done);
+            return false;
+        case Acceptor::Outcome::unusable:
+            leaveAs(served_ == 0 ? WorkerExit::cannotStart : WorkerExit::done);
+            return false;
     }
-    UniqueFd connection = acceptConnection();
-    // A signal may have come between the wake-up and the accept.
-    owesAccept_ = owesAccept_ && !connection && (signals_->toldToLeave() || signals_->toldToLook());
-    if (!connection) {
-        return false;
-    }
-    connection_.open(std::move(connection));
+    peer_ = accessLog_.isOn() ? addressText(accepted.address, accepted.length) : std::string();
+    // Not free any more, but nothing is counted before the first byte.
+    slot_->setStage(scoreboard::Stage::keepAlive);
+    connection_.open(std::move(accepted.connection));
     facts_ = {};
     handedOver_ = false;
     expectsBytes_ = true;
@@ -232,7 +185,7 @@ bool AcceptLoop::openNext() {
 
 // The manager wakes everybody when it closes the queue; the limit is for one that dies before.
 void AcceptLoop::waitInLine() {
-    wakeManager();  // it shows the next one to whoever asks
+    idleHint_.wakeManager();  // it shows the next one to whoever asks
     [[maybe_unused]] const auto ready =
         waits_->waitAlone(handOver_.queueFd(), monotonicNs() + kInLineNs);
     signals_->clearTold();
@@ -241,16 +194,6 @@ void AcceptLoop::waitInLine() {
 void AcceptLoop::waitForNobody() {
     [[maybe_unused]] const auto ready = waits_->waitAlone(-1, monotonicNs() + kNsPerMs);
     signals_->clearTold();
-}
-
-// accept(2) alone would wake whoever has waited for longest: all would be used in turn, and none
-// would ever be idle for long. False: somebody wants this worker to look around.
-bool AcceptLoop::waitForTurn() {
-    owesAccept_ = waits_->waitForListener().listener;
-    if (!owesAccept_) {
-        signals_->clearTold();
-    }
-    return owesAccept_;
 }
 
 bool AcceptLoop::openHandedOver() {
@@ -280,72 +223,6 @@ bool AcceptLoop::openHandedOver() {
         request_.resume(peerOrNull(), facts_.sinceNs, facts_.sinceWallNs);
     }
     return true;
-}
-
-UniqueFd AcceptLoop::acceptConnection() {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    // Told to leave, the usual number is dead; what is owed is accepted all the same.
-    const bool leaving = signals_->toldToLeave() || servesLastOrders();
-    const int listener = leaving ? signals_->listener() : inputs_->listenFd;
-    UniqueFd connection(
-        ::accept4(listener, reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC));
-    if (!connection) {
-        const int error = errno;
-        if (error == EINVAL && leaving) {
-            queueIsOver_ = true;
-        } else {
-            outlastAcceptError(error);
-        }
-        return connection;
-    }
-    shortOfResources_ = false;
-    if (!admission_.admits(connection.get(), address, length)) {
-        connection.reset();
-        return connection;
-    }
-    peer_ = accessLog_.isOn() ? addressText(address, length) : std::string();
-    // Not free any more, but nothing is counted before the first byte.
-    slot_->setStage(scoreboard::Stage::keepAlive);
-    return connection;
-}
-
-void AcceptLoop::outlastAcceptError(int error) {
-    if (error == EINTR || concernsOneConnection(error)) {
-        return;
-    }
-    switch (error) {
-        case EAGAIN: {
-            // Somebody made the shared listening socket non-blocking.
-            pollfd entry{inputs_->listenFd, POLLIN, 0};
-            ::poll(&entry, 1, -1);
-            return;
-        }
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM:
-            if (!shortOfResources_) {
-                inputs_->log->warning("unable to accept connections, trying again: " +
-                                      errnoText(error) + " (" + std::to_string(error) + ")");
-                shortOfResources_ = true;
-            }
-            ::poll(nullptr, 0, kBackOffMs);
-            return;
-        default:
-            break;
-    }
-    // The dead socket in its place, or the real one, closed to newcomers: who knows more looks.
-    if (signals_->toldToLook() || servesLastOrders()) {
-        return;
-    }
-    if (signals_->toldToLeave() || draining() != kNotDraining) {
-        leaveAs(WorkerExit::done);
-        return;
-    }
-    inputs_->log->error("the listening socket is unusable: " + errnoText(error) + " (" +
-                        std::to_string(error) + ")");
-    leaveAs(served_ == 0 ? WorkerExit::cannotStart : WorkerExit::done);
 }
 
 void AcceptLoop::serveConnection() {
@@ -427,17 +304,17 @@ bool AcceptLoop::waitForBytes() {
     const std::uint64_t enough = idle ? facts_.sinceNs + kIdleNs : WaitSet::kForever;
     bool parks = handOver_.possible();
     if (handOver_.linesUp()) {
-        wakeManager();
+        idleHint_.wakeManager();
     }
     // Most peers that stop within a head, or before it, go on at once: nobody else counts so long.
     std::uint64_t patience = idle || handedOver_ ? 0 : monotonicNs() + kPatienceNs;
     for (;;) {
         const bool leaving = mustLeave();
-        if (leaving && isStopping()) {
+        if (leaving && leaveOrders_.isStopping()) {
             if (idle) {
                 return isReadable(connection_.fd());  // a request that has begun is not left behind
             }
-            parks = parks && servesLastOrders();
+            parks = parks && !retires_ && leaveOrders_.servesLastOrders();
         }
         const std::uint64_t now = monotonicNs();
         if (now >= deadline) {
@@ -445,7 +322,8 @@ bool AcceptLoop::waitForBytes() {
         }
         patience = now >= patience ? 0 : patience;
         const bool idleLong = now >= enough && handOver_.hasRoom();
-        if (parks && patience == 0 && (leaving || owesAccept_ || idleLong || handOver_.holds())) {
+        if (parks && patience == 0 &&
+            (leaving || acceptor_.owesAccept() || idleLong || handOver_.holds())) {
             if (park()) {
                 return false;
             }
@@ -460,7 +338,9 @@ bool AcceptLoop::waitForBytes() {
         const WaitSet::Ready ready = parks && patience == 0
                                          ? waits_->wait(connection_.fd(), until)
                                          : waits_->waitAlone(connection_.fd(), until);
-        owesAccept_ = owesAccept_ || ready.listener;
+        if (ready.listener) {
+            acceptor_.wokenByListener();
+        }
         if (ready.told) {
             signals_->clearTold();
         } else if (ready.connection && !ready.listener) {
@@ -476,11 +356,6 @@ bool AcceptLoop::park() {
     waits_->forget(connection_.fd());
     connection_.abandon();
     return true;
-}
-
-// The manager's death is told by SIGQUIT, too.
-bool AcceptLoop::isStopping() const {
-    return isStop(draining()) || (signals_->toldToLeave() && ::getppid() != inputs_->manager);
 }
 
 void AcceptLoop::runRequest() {
