@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "log/or_null.h"
 #include "manager/status_answer.h"
 #include "worker/pages.h"
 #include "worker/peer_address.h"
@@ -27,10 +28,6 @@ std::int64_t contentLength(const fastcgi::Params& params) {
         std::from_chars(text, text + std::strlen(text), length);
     }
     return length < 0 ? 0 : length;
-}
-
-const char* orNull(const char* text) {
-    return text == nullptr || *text == '\0' ? nullptr : text;
 }
 
 /// What a line needs beside its plain facts.
@@ -105,10 +102,10 @@ void OwnAnswers::log(const fastcgi::Params& params, const StatusConnection::Aske
     const std::uint64_t now = monotonicNs();
     log::AccessFacts facts;
     facts.pool = pool_->name.c_str();
-    facts.method = orNull(info.method);
-    facts.uri = orNull(params.get("SCRIPT_NAME"));
-    facts.query = orNull(info.query);
-    facts.peer = orNull(peer.c_str());
+    facts.method = log::orNull(info.method);
+    facts.uri = log::orNull(params.get("SCRIPT_NAME"));
+    facts.query = log::orNull(info.query);
+    facts.peer = log::orNull(peer.c_str());
     facts.contentLength = contentLength(params);
     facts.status = status;
     facts.durationNs = now - std::min(asker.sinceNs, now);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "log/or_null.h"
 #include "log/slow_log_entry.h"
 #include "manager/tracing.h"
 
@@ -19,10 +20,6 @@ std::string_view wordFor(SlowReason reason) {
             return "timeout";
     }
     return "";
-}
-
-const char* orNull(const char* text) {
-    return text[0] == '\0' ? nullptr : text;
 }
 
 }  // namespace
@@ -46,10 +43,10 @@ void SlowLog::write(const Child& child, const scoreboard::RequestFacts& facts,
     request.nowWallNs = wallNs();
     request.elapsedNs = elapsedNs;
     request.reason = wordFor(reason);
-    request.method = orNull(facts.method);
-    request.uri = orNull(facts.uri);
-    request.query = orNull(facts.query);
-    request.script = orNull(facts.script);
+    request.method = log::orNull(facts.method);
+    request.uri = log::orNull(facts.uri);
+    request.query = log::orNull(facts.query);
+    request.script = log::orNull(facts.script);
     const bool json = inputs_->logFormat == config::LogFormat::json;
     const std::string entry =
         json ? log::slowLogJson(request, *stack)

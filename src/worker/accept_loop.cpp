@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/process.h"
+#include "log/or_null.h"
 #include "worker/peer_address.h"
 
 namespace muster::worker {
@@ -286,7 +287,7 @@ void AcceptLoop::beginRequest() {
 }
 
 const char* AcceptLoop::peerOrNull() const {
-    return peer_.empty() ? nullptr : peer_.c_str();
+    return log::orNull(peer_.c_str());
 }
 
 // True when the connection has bytes, or its end; false when it is to be closed, or parked. The

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "log/or_null.h"
 #include "log/worker_output.h"
 #include "scoreboard/snapshot.h"
 
@@ -17,10 +18,6 @@ namespace {
 std::uint64_t nsOf(const timeval& time) {
     return static_cast<std::uint64_t>(time.tv_sec) * kNsPerSecond +
            static_cast<std::uint64_t>(time.tv_usec) * 1000;
-}
-
-const char* orNull(const char* text) {
-    return text[0] == '\0' ? nullptr : text;
 }
 
 }  // namespace
@@ -299,11 +296,11 @@ void ServedRequest::writeAccessLine(const RequestResult& result, std::uint64_t d
     const scoreboard::RequestFacts& known = slot_->facts();
     log::AccessFacts facts;
     facts.pool = inputs_->pool->name.c_str();
-    facts.method = orNull(known.method);
-    facts.uri = orNull(known.uri);
-    facts.query = orNull(known.query);
-    facts.script = orNull(known.script);
-    facts.user = orNull(known.user);
+    facts.method = log::orNull(known.method);
+    facts.uri = log::orNull(known.uri);
+    facts.query = log::orNull(known.query);
+    facts.script = log::orNull(known.script);
+    facts.user = log::orNull(known.user);
     facts.peer = peer_;
     facts.contentLength = known.contentLength;
     facts.status = result.status;
