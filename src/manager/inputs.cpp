@@ -4,23 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "config/configuration.h"
+#include "manager/cbor_text.h"
 
 namespace muster::manager {
-namespace {
 
 using nlohmann::json;
-
-// Paths and -d values are bytes, not always UTF-8: they travel as CBOR byte strings.
-json bytesOf(const std::string& text) {
-    return json::binary({text.begin(), text.end()});
-}
-
-std::string textOf(const json& value) {
-    const auto& bytes = value.get_binary();
-    return {bytes.begin(), bytes.end()};
-}
-
-}  // namespace
 
 std::string managerTitle(const ManagerInputs& inputs) {
     return inputs.titlePrefix + "manager process (" + inputs.pool.name + ")";

@@ -8,22 +8,16 @@
 #include <sstream>
 #include <string_view>
 
+#include "manager/cbor_text.h"
+
 namespace muster::master {
 namespace {
 
+using manager::bytesOf;
+using manager::textOf;
 using nlohmann::json;
 
 constexpr std::string_view kMagic = "muster-hand-over";
-
-// Paths and names are bytes, not always UTF-8: they travel as CBOR byte strings.
-json bytesOf(const std::string& text) {
-    return json::binary({text.begin(), text.end()});
-}
-
-std::string textOf(const json& value) {
-    const auto& bytes = value.get_binary();
-    return {bytes.begin(), bytes.end()};
-}
 
 template <typename Strings>
 json listOf(const Strings& texts) {
