@@ -76,6 +76,9 @@ class PoolManager {
     void sayQuiet();
     void endSocketsOfTheDead();
     void terminate();
+    void stopServing();
+    void forgetDeadlines();
+    void dropConnections();
     void endWorkers(std::chrono::milliseconds untilKill);
     void killWorkers();
     void failToStart(const std::string& why);
@@ -95,6 +98,7 @@ class PoolManager {
     void tryReplacement();
     void holdBack(std::chrono::milliseconds delay);
     void tellRespawn();
+    [[nodiscard]] bool isLookUseful() const;
     void look();
     void carryOut(const ScalingDecision& decision, const PoolLoad& load);
     [[nodiscard]] PoolLoad observe();
