@@ -1,6 +1,5 @@
 """request_body_timeout: a body that stops coming ends its request with a 408."""
 
-import json
 import os
 
 import pytest
@@ -9,7 +8,8 @@ from harness import fastcgi as f
 from harness.fixtures import both_users
 from harness.logs import LogFile
 from harness.program import muster_only
-from harness.waiting import pause, wait_until
+from harness.shutdown_note import noting
+from harness.waiting import pause
 
 pytestmark = muster_only
 
@@ -55,22 +55,6 @@ def assert_408(connection):
 
 def access_lines(daemon):
     return LogFile(f"{daemon.dir}/access.log").lines()
-
-
-def noting(arena, name, values="connection_status()"):
-    """PHP whose shutdown function leaves a file, and the way to wait for what stands in it."""
-    file = f"{arena.scratch}/{name}.end"
-    code = (
-        f"register_shutdown_function(function () {{ file_put_contents('{file}.part',"
-        f" json_encode([{values}])); rename('{file}.part', '{file}'); }});"
-    )
-
-    def wait():
-        wait_until(lambda: os.path.exists(file), f"the shutdown function of {name} has run")
-        with open(file, encoding="ascii") as text:
-            return json.load(text)
-
-    return code, wait
 
 
 @both_users

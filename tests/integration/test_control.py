@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from harness.background import Load
-from harness.control import Control, control_path, musterctl
+from harness.control import Control, ask, control_path, musterctl, pools_of
 from harness.fixtures import as_root, both_users
 from harness.program import muster_only
 from harness.waiting import wait_until
@@ -25,16 +25,6 @@ REFUSED = "the reload is refused"
 
 def ctl(daemon, *arguments, **options):
     return musterctl("-s", control_path(daemon), *arguments, **options)
-
-
-def ask(daemon, command, **more):
-    with Control(control_path(daemon)) as control:
-        return control.ask({"command": command, **more})
-
-
-def pools_of(answer):
-    assert answer["ok"], answer
-    return answer["result"]["pools"]
 
 
 def manager_of(daemon, pool):

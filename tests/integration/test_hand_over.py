@@ -1,7 +1,6 @@
 """Connections that nobody waits for: parked by workers, handed to whoever is free, kept on reload."""
 
 import random
-import select
 import signal
 import socket
 
@@ -11,6 +10,7 @@ from harness import fastcgi as f
 from harness import processes
 from harness.background import Load, Task
 from harness.fixtures import both_users
+from harness.kept_alive import ask, close_all, is_closed, kept_alive
 from harness.program import muster_only
 from harness.waiting import pause, stays, wait_until
 
@@ -29,30 +29,6 @@ def start(daemon, workers=1, **more):
         {"www": {"pm.max_children": str(workers), "pm.status_path": "/status", **more}}
     ).start()
     return daemon
-
-
-def ask(daemon, connection, path, query=""):
-    answer = connection.ask(daemon.params(path, query=query), keep=True)
-    assert answer.ended, "the connection was closed before the answer"
-    return answer
-
-
-def kept_alive(daemon, path, count):
-    """That many idle connections, each of which has had its first answer."""
-    connections = [daemon.connect() for _ in range(count)]
-    for connection in connections:
-        assert ask(daemon, connection, path).text.startswith("hello ")
-    return connections
-
-
-def close_all(connections):
-    for connection in connections:
-        connection.close()
-
-
-def manager_sockets(daemon):
-    (manager,) = daemon.managers().values()
-    return len(processes.descriptors(manager))
 
 
 @both_users
@@ -147,13 +123,13 @@ def test_new_connections_are_served_while_kept_alive_ones_are_busy(arena, daemon
 
 def test_parked_connection_whose_peer_closes_is_forgotten(daemon, hello):
     start(daemon)
-    before = manager_sockets(daemon)
+    before = daemon.manager_descriptors()
     connections = kept_alive(daemon, hello, 1)
     more = kept_alive(daemon, hello, 20)
     daemon.assert_serves()
-    wait_until(lambda: manager_sockets(daemon) == before + 21, "they are parked")
+    wait_until(lambda: daemon.manager_descriptors() == before + 21, "they are parked")
     close_all(more)
-    wait_until(lambda: manager_sockets(daemon) == before + 1, "they are forgotten")
+    wait_until(lambda: daemon.manager_descriptors() == before + 1, "they are forgotten")
     daemon.assert_serves()
     close_all(connections)
 
@@ -178,29 +154,18 @@ def test_number_of_parked_connections_is_bounded(daemon, hello):
         except (BrokenPipeError, ConnectionResetError):
             pass
     daemon.assert_serves()
-    assert manager_sockets(daemon) <= 2 * bound + 68
-    wait_until(lambda: _is_closed(strangers[0]), "the first stranger had to go")
-    assert not _is_closed(strangers[-1]), "the last one stays"
+    assert daemon.manager_descriptors() <= 2 * bound + 68
+    wait_until(lambda: is_closed(strangers[0]), "the first stranger had to go")
+    assert not is_closed(strangers[-1]), "the last one stays"
     assert ask(daemon, known, hello).text.startswith("hello ")
     close_all([known, *strangers])
-
-
-def _is_closed(connection):
-    watch = select.poll()
-    watch.register(connection.socket, select.POLLIN)
-    if not watch.poll(0):
-        return False
-    try:
-        return connection.socket.recv(1, socket.MSG_PEEK) == b""
-    except ConnectionResetError:
-        return True
 
 
 def test_silent_connection_is_closed_after_five_seconds_also_when_parked(daemon):
     start(daemon)
     with daemon.connect(timeout=15) as connection:
         daemon.assert_serves()
-        stays(lambda: not _is_closed(connection), "still open", 3)
+        stays(lambda: not is_closed(connection), "still open", 3)
         assert connection.is_closed_by_server()
 
 
@@ -413,7 +378,7 @@ def test_dead_worker_takes_only_its_own_connection(arena, daemon, hello):
             processes.send(worker, signal.SIGKILL)
         wait_until(lambda: not killed & daemon.workers(), "the killed are gone")
         daemon.wait_workers(2)
-        alive = [one for one in connections if not _is_closed(one)]
+        alive = [one for one in connections if not is_closed(one)]
         assert len(alive) >= len(connections) - 2
         for connection in alive:
             ask(daemon, connection, hello)

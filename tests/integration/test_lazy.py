@@ -10,7 +10,7 @@ import pytest
 
 from harness import fastcgi, processes
 from harness.background import Task
-from harness.control import Control, control_path
+from harness.control import ask, pools_of
 from harness.fixtures import as_root, both_users
 from harness.program import muster_only
 from harness.waiting import PATIENCE, pause, stays, wait_until
@@ -35,16 +35,6 @@ def awake_or_asleep(daemon):
     """The master has a channel to each manager, so its descriptors change with every wake-up; what
     stays is looked at by test_it_leaves_…"""
     daemon.compare_descriptors = False
-
-
-def ask(daemon, command, **more):
-    with Control(control_path(daemon)) as control:
-        return control.ask({"command": command, **more})
-
-
-def pools_of(answer):
-    assert answer["ok"], answer
-    return answer["result"]["pools"]
 
 
 def view(daemon, pool="www"):

@@ -5,7 +5,7 @@ import signal
 
 from harness import processes
 from harness.background import Load, Task
-from harness.control import Control, control_path
+from harness.control import ask
 from harness.fixtures import both_users
 from harness.program import muster_only
 from harness.waiting import wait_until
@@ -13,11 +13,6 @@ from harness.waiting import wait_until
 pytestmark = muster_only
 
 LONG = {"reload_canary": "60s"}
-
-
-def ask(daemon, command, **more):
-    with Control(control_path(daemon)) as control:
-        return control.ask({"command": command, **more})
 
 
 def pool_of(daemon, name="www"):

@@ -10,18 +10,13 @@ import pytest
 from harness import processes
 from harness.background import Load, Task
 from harness.config import free_port
-from harness.control import Control, control_path, musterctl
+from harness.control import ask, control_path, musterctl
 from harness.fixtures import as_root
 from harness.program import muster_only
 from harness.waiting import wait_until
 from test_respawn_delay import deadly  # pylint: disable=unused-import
 
 pytestmark = muster_only
-
-
-def ask(daemon, command, **more):
-    with Control(control_path(daemon)) as control:
-        return control.ask({"command": command, **more})
 
 
 def untouched(daemon, pool="www"):

@@ -1,7 +1,6 @@
 """request_terminate_timeout ends the script, not the worker: 504, shutdown functions, a fresh worker."""
 
 import fcntl
-import json
 import os
 import re
 import socket
@@ -14,11 +13,14 @@ from harness.fastcgi import STDIN, begin, params_stream, record
 from harness.fixtures import both_users
 from harness.logs import LogFile
 from harness.program import muster_only
+from harness.shutdown_note import noting
 from harness.waiting import wait_until
 
 pytestmark = muster_only
 
 PAGE = "The request took too long.\n"
+
+AT_THE_END = "connection_status(), error_get_last()['message'] ?? null, headers_sent()"
 
 # Each runs for ever, or for much longer than the limit; %s: the directory for its traces.
 ENDLESS = {
@@ -76,23 +78,6 @@ def access_lines(daemon):
     return LogFile(f"{daemon.dir}/access.log").lines()
 
 
-def noting(arena, name):
-    """PHP that leaves a file when shutdown functions run, and the way to wait for it."""
-    file = f"{arena.scratch}/{name}.end"
-    code = (
-        "register_shutdown_function(function () { $e = error_get_last(); file_put_contents("
-        f"'{file}.part', json_encode([connection_status(), $e['message'] ?? null, headers_sent()]));"
-        f" rename('{file}.part', '{file}'); }});"
-    )
-
-    def wait():
-        wait_until(lambda: os.path.exists(file), f"the shutdown function of {name} has run")
-        with open(file, encoding="ascii") as text:
-            return json.load(text)
-
-    return code, wait
-
-
 @both_users
 def test_whatever_a_script_does_its_client_gets_a_504(arena, daemon):
     os.mkfifo(f"{arena.scratch}/fifo")
@@ -105,7 +90,7 @@ def test_whatever_a_script_does_its_client_gets_a_504(arena, daemon):
         daemon.wait_workers(len(ENDLESS))
         requests, ends = {}, {}
         for name, code in ENDLESS.items():
-            note, ends[name] = noting(arena, name)
+            note, ends[name] = noting(arena, name, AT_THE_END)
             path = arena.script(f"{name}.php", f"<?php {note} {code.replace('%s', arena.scratch)};")
             requests[name] = daemon.get_in_background(path)
         for name, request in requests.items():
@@ -183,7 +168,7 @@ def test_body_that_was_not_read_is_no_request(arena, daemon):
 @both_users
 def test_stalled_upload_is_answered(arena, daemon):
     with_limit(daemon, **{"pm.max_children": "3"})
-    note, wait = noting(arena, "upload")
+    note, wait = noting(arena, "upload", AT_THE_END)
     form = arena.script("form.php", f"<?php {note} echo 'ran';")
     stream = arena.script(
         "stream.php", "<?php $f = fopen('php://input', 'r'); while (!feof($f)) fread($f, 8192);"
@@ -209,7 +194,7 @@ def test_stalled_upload_is_answered(arena, daemon):
 
 def test_response_that_has_begun_is_broken_off(arena, daemon):
     with_limit(daemon, **{"pm.max_children": "2"})
-    note, wait = noting(arena, "partial")
+    note, wait = noting(arena, "partial", AT_THE_END)
     code = f"<?php {note} echo 'first part'; ob_end_flush(); flush(); echo 'second'; for (;;) usleep(1000);"
     path = arena.script("partial.php", code)
     answer = daemon.get(path)
@@ -321,7 +306,7 @@ def test_signal_of_a_script_is_no_interrupt(arena, daemon):
 
 
 def test_finished_requests_are_tracked_when_wanted(arena, daemon):
-    note, wait = noting(arena, "tracked")
+    note, wait = noting(arena, "tracked", AT_THE_END)
     with_limit(daemon, **{"request_terminate_timeout_track_finished": "yes"})
     after = arena.script("after.php", f"<?php {note} fastcgi_finish_request(); for (;;) usleep(1000);")
     in_shutdown = arena.script(

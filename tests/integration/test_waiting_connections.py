@@ -1,12 +1,9 @@
 """Connections without a worker are limited in number and time; idle ones are never closed unasked."""
 
-import select
-import socket
-
 from harness import fastcgi as f
-from harness import processes
 from harness.background import Load
 from harness.fixtures import both_users
+from harness.kept_alive import ask, close_all, is_closed, kept_alive
 from harness.program import muster_only
 from harness.waiting import stays, wait_until
 
@@ -27,44 +24,15 @@ def start(daemon, workers=1, **more):
     return daemon.configure({"www": {**directives, **more}}).start()
 
 
-def is_closed(connection):
-    watch = select.poll()
-    watch.register(connection.socket, select.POLLIN)
-    if not watch.poll(0):
-        return False
-    try:
-        return connection.socket.recv(1, socket.MSG_PEEK) == b""
-    except ConnectionResetError:
-        return True
-
-
-def ask(daemon, connection, path):
-    answer = connection.ask(daemon.params(path), keep=True)
-    assert answer.ended and answer.text == "hello"
-
-
-def kept_alive(daemon, path, count):
-    connections = [daemon.connect() for _ in range(count)]
-    for connection in connections:
-        ask(daemon, connection, path)
-    return connections
-
-
-def close_all(connections):
-    for connection in connections:
-        connection.close()
-
-
-def manager_descriptors(daemon):
-    (manager,) = daemon.managers().values()
-    return len(processes.descriptors(manager))
+def assert_hello(daemon, connection, path):
+    assert ask(daemon, connection, path).text == "hello"
 
 
 @both_users
 def test_silent_strangers_are_limited_and_disturb_nobody(daemon, hello):
     limit = 20
     start(daemon, **{"listen.max_waiting": str(limit)})
-    before = manager_descriptors(daemon)
+    before = daemon.manager_descriptors()
     (known,) = kept_alive(daemon, hello, 1)
     half = f.request_bytes(daemon.params(hello))[:40]
     strangers = []
@@ -74,11 +42,11 @@ def test_silent_strangers_are_limited_and_disturb_nobody(daemon, hello):
             strangers[-1].send(half)
         if n % 10 == 9:
             daemon.assert_serves()
-            assert manager_descriptors(daemon) <= before + 2 * limit + 4
+            assert daemon.manager_descriptors() <= before + 2 * limit + 4
     daemon.assert_serves()
     wait_until(lambda: sum(map(is_closed, strangers)) >= 150 - limit - 1, "most had to go")
     assert is_closed(strangers[0]) and not is_closed(strangers[-1])
-    ask(daemon, known, hello)
+    assert_hello(daemon, known, hello)
     close_all([known, *strangers])
 
 
@@ -90,7 +58,7 @@ def test_idle_connections_beyond_the_limit_end_with_their_answer(daemon, hello):
     for _ in range(40):
         connection = daemon.connect()
         connections.append(connection)
-        ask(daemon, connection, hello)
+        assert_hello(daemon, connection, hello)
         # Fresh ones push it out of its worker.
         daemon.assert_serves()
     kept = [connection for connection in connections if not is_closed(connection)]
@@ -98,7 +66,7 @@ def test_idle_connections_beyond_the_limit_end_with_their_answer(daemon, hello):
     for _ in range(3):
         for connection in kept:
             daemon.assert_serves()
-            ask(daemon, connection, hello)
+            assert_hello(daemon, connection, hello)
             assert not is_closed(kept[0])
         # An answer may be the last one on its connection, as long as there are too many.
         kept = [connection for connection in kept if not is_closed(connection)]
@@ -109,9 +77,9 @@ def test_idle_connections_beyond_the_limit_end_with_their_answer(daemon, hello):
 
 def _keeps_alive_again(daemon, path):
     with daemon.connect() as connection:
-        ask(daemon, connection, path)
+        assert_hello(daemon, connection, path)
         ask_fresh = daemon.connect()
-        ask(daemon, ask_fresh, path)
+        assert_hello(daemon, ask_fresh, path)
         ask_fresh.close()
         return not is_closed(connection)
 
@@ -130,7 +98,7 @@ def test_request_stopped_after_any_byte_holds_no_worker(daemon, hello):
         connection.send(stream[at:])
         answer = connection.read_response()
         assert answer.ended and answer.text == "hello", at
-    ask(daemon, known, hello)
+    assert_hello(daemon, known, hello)
     close_all([known, *connections])
 
 
@@ -173,7 +141,7 @@ def test_idle_connections_stay_for_ever_by_default(daemon, hello):
     connections = kept_alive(daemon, hello, 3)
     stays(lambda: not any(map(is_closed, connections)), "open", 2.5)
     for connection in connections:
-        ask(daemon, connection, hello)
+        assert_hello(daemon, connection, hello)
     close_all(connections)
 
 
@@ -184,7 +152,7 @@ def test_worker_whose_connection_is_idle_counts_as_free_again(daemon, hello):
     connections = kept_alive(daemon, hello, 3)
     wait_until(lambda: not daemon.workers(), "all workers leave", 15)
     for connection in connections:
-        ask(daemon, connection, hello)
+        assert_hello(daemon, connection, hello)
     close_all(connections)
 
 

@@ -51,6 +51,18 @@ def control_path(daemon):
     return daemon.pid_file.removesuffix(".pid") + ".ctl"
 
 
+def ask(daemon, command, **more):
+    """The answer to one command on a connection of its own."""
+    with Control(control_path(daemon)) as control:
+        return control.ask({"command": command, **more})
+
+
+def pools_of(answer):
+    """{pool: what became of it}, or a status's views, of a command that did what it was told."""
+    assert answer["ok"], answer
+    return answer["result"]["pools"]
+
+
 def musterctl(*arguments, user=None, env=None):
     """Runs the program that was built beside the daemon; returns the finished process. `user`: a
     uid to run it as."""

@@ -188,6 +188,10 @@ class Daemon(Requests):
                 found[match.group(1)] = pid
         return found
 
+    def manager_descriptors(self, pool="www"):
+        """How many its manager has open: among them every connection that waits there."""
+        return len(processes.descriptors(self.managers()[pool]))
+
     def workers(self, pool="www"):
         wanted = re.compile(rf"\S+: pool {re.escape(pool)}$")
         return {
