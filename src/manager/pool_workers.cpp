@@ -1,12 +1,12 @@
 // PoolManager's part that knows how many workers there are to be: forks, reaps, replaces, grows and
 // shrinks.
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/listen_address.h"
 #include "base/process.h"
 #include "manager/pool_manager.h"
@@ -34,11 +34,6 @@ const char* whyReplaced(Departure::Unfit unfit) {
             return "the client of a request left (request_abort_on_disconnect)";
     }
     return "";
-}
-
-bool isReadable(int fd) {
-    pollfd entry{fd, POLLIN, 0};
-    return ::poll(&entry, 1, 0) > 0;
 }
 
 bool hasCrashed(const Departure& departure) {
