@@ -125,12 +125,8 @@ def test_a_new_master_can_bind_while_old_requests_run(arena, daemon, number):
     daemon.assert_serves()
 
 
-@pytest.mark.parametrize("milliseconds", [0, 5, 20, 45, 90])
-def test_master_killed_during_a_reload(arena, daemon, milliseconds):
-    daemon.configure({"www": {"pm.max_children": "2"}, "other": {}}).start()
-    daemon.signal(signal.SIGUSR2)
-    pause(milliseconds / 1000)
-    # Stopped it starts nobody any more, so that all it has started are known.
+def kill_master_and_start_anew(arena, daemon):
+    """Stopped it starts nobody any more, so that all it has started are known."""
     os.kill(daemon.master, signal.SIGSTOP)
     everybody = processes.descendants(daemon.master)
     processes.kill_hard(daemon.master)
@@ -138,6 +134,14 @@ def test_master_killed_during_a_reload(arena, daemon, milliseconds):
     wait_until(everybody_gone(arena, everybody), lambda: names(everybody), 10)
     daemon.start()
     daemon.assert_serves()
+
+
+@pytest.mark.parametrize("milliseconds", [0, 5, 20, 45, 90])
+def test_master_killed_during_a_reload(arena, daemon, milliseconds):
+    daemon.configure({"www": {"pm.max_children": "2"}, "other": {}}).start()
+    daemon.signal(signal.SIGUSR2)
+    pause(milliseconds / 1000)
+    kill_master_and_start_anew(arena, daemon)
     daemon.assert_serves("other")
 
 
@@ -146,13 +150,7 @@ def test_master_killed_while_it_starts(arena, daemon, milliseconds):
     daemon.configure({"www": {"pm.max_children": "2"}, "other": {}})
     daemon.start(wait=False)
     pause(milliseconds / 1000)
-    os.kill(daemon.master, signal.SIGSTOP)
-    everybody = processes.descendants(daemon.master)
-    processes.kill_hard(daemon.master)
-    daemon.wait_exit()
-    wait_until(everybody_gone(arena, everybody), lambda: names(everybody), 10)
-    daemon.start()
-    daemon.assert_serves()
+    kill_master_and_start_anew(arena, daemon)
 
 
 def test_master_killed_in_a_graceful_stop(arena, daemon):

@@ -149,13 +149,18 @@ def test_killed_master_takes_everything_with_it_and_a_new_one_can_bind(arena, da
     daemon.assert_serves("other")
 
 
-def test_running_request_outlives_a_killed_master(arena, daemon):
+def last_request_of_a_killed_master(arena, daemon):
     daemon.configure(TWO).start()
     gate = arena.gate()
     request = daemon.get_in_background(gate.path, query=gate.query)
     gate.wait_started()
     processes.kill_hard(daemon.master)
     daemon.wait_exit()
+    return gate, request
+
+
+def test_running_request_outlives_a_killed_master(arena, daemon):
+    gate, request = last_request_of_a_killed_master(arena, daemon)
     gate.open()
     assert request.result().text == "through the gate"
     os.remove(daemon.address())
@@ -166,12 +171,7 @@ def test_running_request_outlives_a_killed_master(arena, daemon):
 
 @both_users
 def test_a_new_master_binds_while_the_last_request_of_the_killed_one_runs(arena, daemon):
-    daemon.configure(TWO).start()
-    gate = arena.gate()
-    request = daemon.get_in_background(gate.path, query=gate.query)
-    gate.wait_started()
-    processes.kill_hard(daemon.master)
-    daemon.wait_exit()
+    gate, request = last_request_of_a_killed_master(arena, daemon)
     daemon.start()
     daemon.assert_serves()
     gate.open()
