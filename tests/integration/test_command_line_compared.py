@@ -88,7 +88,7 @@ def chosen(result):
     match = re.search(
         r"configuration file '?(\S+?)'?( test is successful|$|: )", result.stderr, re.M
     )
-    return match.group(1) if match else result.stderr
+    return match.group(1) if match else re.sub(r"^\[.*?\] ", "", result.stderr, flags=re.M)
 
 
 @pytest.mark.parametrize(

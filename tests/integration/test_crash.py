@@ -10,7 +10,7 @@ from harness.background import Load, Task
 from harness.config import free_port
 from harness.control import ask, control_path, musterctl
 from harness.fixtures import both_users
-from harness.program import muster_only
+from harness.program import environment_for_signals, muster_only
 from harness.waiting import pause, wait_until
 from test_respawn_delay import deadly  # pylint: disable=unused-import
 
@@ -106,7 +106,8 @@ def names(pids):
 def test_a_new_master_can_bind_while_old_requests_run(arena, daemon, number):
     """On unix and TCP sockets; the running request is answered, and all of the old service goes."""
     tcp = f"127.0.0.1:{free_port()}"
-    daemon.configure({"www": {"pm.max_children": "2"}, "tcp": {"listen": tcp}}).start()
+    daemon.configure({"www": {"pm.max_children": "2"}, "tcp": {"listen": tcp}})
+    daemon.start(env=environment_for_signals())
     old = processes.descendants(daemon.master)
     gate = arena.gate()
     request = daemon.get_in_background(gate.path, query=gate.query)
@@ -241,7 +242,8 @@ def test_stop_with_everything_stopped(daemon):
 
 
 def test_other_pools_keep_their_processes_and_their_requests(arena, daemon):
-    daemon.configure({"www": {"pm.max_children": "2"}, "other": {"pm.max_children": "2"}}).start()
+    daemon.configure({"www": {"pm.max_children": "2"}, "other": {"pm.max_children": "2"}})
+    daemon.start(env=environment_for_signals())
     daemon.allow_log("manager", "exited on signal")
     others, other = daemon.wait_workers(2, "other"), daemon.managers()["other"]
     gate = arena.gate()

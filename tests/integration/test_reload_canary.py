@@ -7,7 +7,7 @@ from harness import processes
 from harness.background import Load, Task
 from harness.control import ask
 from harness.fixtures import both_users
-from harness.program import muster_only
+from harness.program import environment_for_signals, muster_only
 from harness.waiting import wait_until
 
 pytestmark = muster_only
@@ -55,7 +55,8 @@ def test_dying_workers_bring_the_old_generation_back(arena, daemon):
     path = environment(arena)
     daemon.allow_log("exited on signal 11", "taken back", "could not be renewed")
     pools = {"pm.max_children": "2"}
-    daemon.configure({"www": {"env[COLOUR]": "red", **pools}, "other": {}}, LONG).start()
+    daemon.configure({"www": {"env[COLOUR]": "red", **pools}, "other": {}}, LONG)
+    daemon.start(env=environment_for_signals())
     old, other = daemon.managers()["www"], daemon.wait_workers(1, "other")
     daemon.configure({"www": {"env[COLOUR]": "blue", **pools}, "other": {}}, LONG)
 

@@ -12,7 +12,7 @@ from harness.background import Load, Task
 from harness.config import free_port
 from harness.control import ask, control_path, musterctl
 from harness.fixtures import as_root
-from harness.program import muster_only
+from harness.program import environment_for_signals, muster_only
 from harness.waiting import wait_until
 from test_respawn_delay import deadly  # pylint: disable=unused-import
 
@@ -59,7 +59,7 @@ def preloading(arena, daemon):
 )
 def test_a_preload_script_that_dies(arena, daemon, preloading, code):
     daemon.configure({"www": {"pm.max_children": "2"}, "other": {}})
-    daemon.start(*preloading.options)
+    daemon.start(*preloading.options, env=environment_for_signals())
     daemon.allow_log("ERROR", "preload")
     before = untouched(daemon), untouched(daemon, "other")
     preloading(code)
