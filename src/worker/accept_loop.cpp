@@ -96,6 +96,7 @@ WorkerExit AcceptLoop::run() {
         idleHint_.becomeBusy();
         if (open) {
             serveConnection();
+            waits_->closed();  // whatever it watched: the next one may have the same number
         }
         const bool nothingLeft =
             !open && !acceptor_.owesLastOrders() && queueWasOver == acceptor_.queueIsOver();
@@ -227,7 +228,6 @@ bool AcceptLoop::openHandedOver() {
 }
 
 void AcceptLoop::serveConnection() {
-    waits_->closed();  // whatever it watched: the number may be the same
     while (connection_.isOpen() && readRequest()) {
         runRequest();
         if (!connection_.isOpen()) {

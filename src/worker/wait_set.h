@@ -39,8 +39,12 @@ class WaitSet {
 
     /// To be called before a connection leaves this process while others hold it.
     void forget(int connection);
-    /// The connection is closed: the kernel has forgotten it.
-    void closed() { watched_ = -1; }
+    /// The connection is closed: the kernel has forgotten it, unless a process that a script forked
+    /// has it open yet.
+    void closed() {
+        serial_ += watched_ >= 0 ? 1 : 0;
+        watched_ = -1;
+    }
 
   private:
     [[nodiscard]] Result<void> rebuild();
