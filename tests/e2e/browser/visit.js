@@ -31,7 +31,8 @@ class Visit {
             acceptDownloads: true,
             ...options,
         });
-        context.setDefaultTimeout(30000 * settings.patience);
+        // Long, for a database on a disk that others write to.
+        context.setDefaultTimeout(90000 * settings.patience);
         // Avatars and news from elsewhere: there is no elsewhere.
         await context.route((url) => !this.isOurs(url.href), (route) => route.abort());
         const page = await context.newPage();

@@ -51,7 +51,7 @@ class Story:
         self._environment = {**os.environ, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home}
         self._stderr = f"{arena.dir}/browser.stderr"
 
-    def run(self, timeout=120):
+    def run(self, timeout=240):
         """What the story found; its complaints must be none."""
         with open(self._stderr, "wb") as stderr:
             process = subprocess.Popen(
