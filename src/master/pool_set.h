@@ -21,6 +21,7 @@
 #include "master/canary.h"
 #include "master/generation.h"
 #include "master/hand_over.h"
+#include "master/incarnation.h"
 #include "master/preparation.h"
 #include "master/process_account.h"
 #include "master/service_manager.h"
@@ -142,24 +143,13 @@ class PoolSet {
   private:
     static constexpr std::size_t kParallelLaunches = 4;
 
-    struct Incarnation {
-        PoolPlan plan;
-        std::unique_ptr<Generation> generation;
-        EventLoop::Watch deadline;                ///< not ready, or not gone, in time
-        std::optional<std::uint64_t> deadlineNs;  ///< of one that leaves
-        bool late = false;                        ///< killed because it was not ready in time
-        bool logsDue = false;                     ///< its channel was full
-        EventLoop::Watch quiet;  ///< a renewal waits until it accepts no more, or for this
-    };
     /// A new generation that is watched, and the one that would take its place.
     struct Trial {
         Incarnation before;
         Canary canary;
         std::uint64_t sinceNs = 0;
-        EventLoop::Watch look;
-        EventLoop::Watch end;
-
-        Trial(Incarnation old, Canary rules) : before(std::move(old)), canary(rules) {}
+        EventLoop::Watch look{};
+        EventLoop::Watch end{};
     };
     /// Nothing runs; the first connection starts a manager.
     struct Sleep {

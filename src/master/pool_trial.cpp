@@ -22,8 +22,8 @@ Canary::Count countOf(const scoreboard::Totals& totals) {
 // The old generation's manager stays with the runtime as it had loaded it, without workers: going
 // back needs no file that may have changed meanwhile.
 void PoolSet::beginTrial(Pool& pool, Incarnation before) {
-    Trial& trial =
-        pool.trial.emplace(std::move(before), Canary(countOf(before.generation->ownTotals())));
+    const Canary canary(countOf(before.generation->ownTotals()));
+    Trial& trial = pool.trial.emplace(Trial{.before = std::move(before), .canary = canary});
     trial.before.generation->drain(DrainMode::aside, drainDeadline_);
     trial.sinceNs = monotonicNs();
     trial.look = loop_->every(kLook, [this, &pool] { judgeTrial(pool); });
