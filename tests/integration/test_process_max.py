@@ -204,8 +204,10 @@ def test_crashes_do_not_lose_room(daemon):
     limited(daemon, 2, {"a": static(2), "b": static(1)}).start(env=environment_for_signals())
     wait_counts(daemon, [2, 0])
     for _ in range(3):
-        for victim in daemon.workers("a"):
+        victims = daemon.workers("a")
+        for victim in victims:
             processes.send(victim, signal.SIGSEGV)
+        wait_until(lambda gone=victims: not gone & daemon.workers("a"), "they are dead", 15)
         wait_until(lambda: daemon.workers("a"), "somebody is there", 15)
     wait_counts(daemon, [2, 0], 20)
     daemon.assert_serves("a")
