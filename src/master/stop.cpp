@@ -76,7 +76,7 @@ void Master::killAll() {
 
 // Whoever waits for the outcome of a reload gets one.
 void Master::abandonReloads() {
-    const auto refuse = [](std::vector<ReloadOrder::Waiter> waiting) {
+    const auto refuse = [](const std::vector<ReloadOrder::Waiter>& waiting) {
         for (const auto& answer : waiting) {
             answer({.ok = false, .error = "the service is stopping"});
         }
@@ -84,11 +84,11 @@ void Master::abandonReloads() {
     log_.setListener({});
     check_.cancel();
     if (auto order = std::exchange(upgrading_, std::nullopt)) {
-        refuse(std::move(order->waiting));
+        refuse(order->waiting);
     }
     refuse(std::exchange(waiting_, {}));
     if (auto order = std::exchange(wanted_, std::nullopt)) {
-        refuse(std::move(order->waiting));
+        refuse(order->waiting);
     }
 }
 
